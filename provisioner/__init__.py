@@ -1,0 +1,1 @@
+"""Provision thousands of Amazon Chime SDK proxy sessions, each exactly once."""

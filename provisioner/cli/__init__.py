@@ -1,0 +1,5 @@
+"""The command line: parsing, wiring, exit codes."""
+
+
+def main() -> None:
+    """Run the command line."""

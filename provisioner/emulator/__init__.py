@@ -1,0 +1,1 @@
+"""The service's state machine and its faces, for demonstrations, tests and benchmarks."""

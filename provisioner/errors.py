@@ -1,0 +1,95 @@
+"""Every error a user can meet; each knows its exit code and what to do next.
+
+ProvisionerError            1
+├── UsageError              2   options that contradict each other
+├── InputRefusedError      65   the job file cannot be used; nothing was sent
+├── InputMissingError      66   the job file cannot be opened
+├── ServiceError           69   connector missing or disabled, service unreachable
+├── CannotWriteError       74   the ledger or the results cannot be written
+├── LedgerLockedError      75   another run holds the ledger
+├── CredentialsError       77   no credentials, or they may not make the call
+└── ConfigurationError     78   a setting that cannot be used
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; the contract's table."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    ROWS_FAILED = 3
+    HALTED = 4
+    NEEDS_REVIEW = 5
+    INPUT_REFUSED = 65
+    INPUT_MISSING = 66
+    SERVICE = 69
+    CANNOT_WRITE = 74
+    STOPPED_EARLY = 75
+    CREDENTIALS = 77
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class ProvisionerError(Exception):
+    """Base of the tree: `str(error)` says what happened and where, `hint` what to do next."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(ProvisionerError):
+    """Options that contradict each other."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputRefusedError(ProvisionerError):
+    """The job file, or the way it is asked to be used, is refused; no call was made."""
+
+    exit_code = ExitCode.INPUT_REFUSED
+
+
+class InputMissingError(ProvisionerError):
+    """The job file does not exist or cannot be opened."""
+
+    exit_code = ExitCode.INPUT_MISSING
+
+
+class ServiceError(ProvisionerError):
+    """The connector is missing or disabled, or the service cannot be reached."""
+
+    exit_code = ExitCode.SERVICE
+
+
+class CannotWriteError(ProvisionerError):
+    """The ledger or the results cannot be written: permissions, a full disk, a damaged file."""
+
+    exit_code = ExitCode.CANNOT_WRITE
+
+
+class LedgerLockedError(ProvisionerError):
+    """Another process holds the ledger."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class CredentialsError(ProvisionerError):
+    """There are no credentials, or they may not make this call."""
+
+    exit_code = ExitCode.CREDENTIALS
+
+
+class ConfigurationError(ProvisionerError):
+    """A setting cannot be used."""
+
+    exit_code = ExitCode.CONFIGURATION

@@ -1,0 +1,1 @@
+"""The service, through aioboto3; the only place that knows botocore."""

@@ -1,0 +1,1 @@
+"""The durable record of campaigns, jobs and attempts."""

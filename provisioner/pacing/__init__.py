@@ -1,0 +1,1 @@
+"""Keeping to a rate: a token bucket, a pace that yields to throttles, a limiter around both."""

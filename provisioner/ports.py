@@ -1,0 +1,212 @@
+"""The seams on one page. Each docstring is the contract an implementation keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
+from provisioner.session import ConnectorProxy, SessionRequest
+
+
+class Clock(Protocol):
+    """Time for shells; policies take `now` as an argument."""
+
+    def time(self) -> float:
+        """Wall clock, epoch seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that never step back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after at least `seconds`; cancellable."""
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """The shape of a job file, so that result files can have the same.
+
+    `format` is `csv` or `jsonl`; `delimiter` and `bom` matter to CSV only. `columns` are the
+    row's own, in order; for JSONL the union of the keys seen so far.
+    """
+
+    format: str
+    delimiter: str = ","
+    bom: bool = False
+    columns: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A job file, readable once from start to end, in memory that does not grow with it.
+
+    Raises:
+        InputMissingError: at construction, when it cannot be opened.
+        InputRefusedError: from `rows`, for what makes the whole file unusable (no header).
+    """
+
+    name: str
+    """The file's name without its folder; `-` for standard input."""
+    sha256: str
+    """Of the file's bytes, hexadecimal; known before the first row is read."""
+
+    def rows(self) -> Iterator[Row]:
+        """Every row in file order, invalid ones with their problems."""
+
+    def layout(self) -> Layout:
+        """Valid once `rows` is exhausted (CSV: once it has begun)."""
+
+
+class CampaignRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign as the ledger knows it. `defaults` is canonical JSON of the row defaults.
+
+    `connectors` are the voice connector ids of its jobs; `created_at` is epoch seconds.
+    """
+
+    id: int
+    name: str
+    input_name: str
+    input_sha256: str
+    defaults: str
+    layout: Layout
+    connectors: tuple[str, ...]
+    created_at: float
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What recording a job file came to, in rows.
+
+    `new + same + rejected + duplicates` is the file's rows; `gone` are jobs of the campaign that
+    the file no longer has.
+    """
+
+    new: int = 0
+    same: int = 0
+    gone: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+
+
+class Intake(Protocol):
+    """One transaction that records a job file into a campaign; a context manager.
+
+    Leaving without `commit` leaves the ledger as it was.
+    """
+
+    def add(self, rows: Sequence[Row]) -> Sequence[Problem]:
+        """Record rows; return the problems that only the whole file shows (a reused `job_id`).
+
+        A row whose identity the file has had before is recorded as a duplicate.
+        """
+
+    def recorded(self) -> Recorded:
+        """The tally of what was added so far."""
+
+    def commit(self, layout: Layout) -> CampaignRecord:
+        """Make it durable.
+
+        Raises:
+            CannotWriteError: the disk is full or the file not writable; nothing was recorded.
+        """
+
+
+class Ledger(Protocol):
+    """The durable record, as the engine uses it. One process writes to it.
+
+    What a method returns is durable when it returns. All raise CannotWriteError.
+    """
+
+    async def claim(self, limit: int) -> Sequence[Job]:
+        """Up to `limit` pending jobs of the campaign that were not handed out yet, in file order.
+
+        A claim lives in this process only: after a crash the job is simply pending.
+        """
+
+    async def open_attempt(self, job: Job) -> Attempt:
+        """Record the intent to send; the job is in flight. At most one attempt of a job is open."""
+
+    async def close_attempt(self, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
+        """Record the outcome and where it takes the job. A job back at pending stays claimed."""
+
+    async def counts(self) -> dict[JobState, int]:
+        """The campaign's rows by state; states without rows are absent."""
+
+
+class Gateway(Protocol):
+    """The service."""
+
+    async def create(self, request: SessionRequest) -> Outcome:
+        """One CreateProxySession request on the wire, never two. Raises nothing of its own."""
+
+    async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
+        """The connector's proxy configuration; retried where the service asks for patience.
+
+        Raises:
+            ServiceError: the connector is missing, or the service cannot be reached.
+            CredentialsError: no credentials, or not allowed.
+        """
+
+
+class Limiter(Protocol):
+    """The lane's pace. Fair: first come, first served. Cancellable: a cancelled wait costs none."""
+
+    async def take(self) -> None:
+        """Return when one call may start now."""
+
+    def observe(self, outcome: Outcome, *, sent_at: float) -> None:
+        """Learn from an answer; `sent_at` is `Clock.monotonic()` when its token was taken."""
+
+
+class RetryPolicy(Protocol):
+    """Whether and when a job is tried again."""
+
+    def delay(self, outcome: Outcome, attempts: int) -> float | None:
+        """Seconds until the next attempt after `attempts` of this run; None: no more."""
+
+
+class RowResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One row with what became of it, as result files and summaries need it.
+
+    `cells` as in `Row`. `request` is None for a row that was turned away. `session_json` is the service's ProxySession as JSON, None without one.
+    `error_code`/`error_message` are the last attempt's, or the row's problems.
+    """
+
+    number: int
+    cells: str
+    key: str | None
+    state: JobState
+    request: SessionRequest | None = None
+    session_json: bytes | None = None
+    attempts: int = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    request_id: str | None = None
+
+
+class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign's attempts over all its runs; each is one request on the wire."""
+
+    attempts: int = 0
+    throttled: int = 0
+    retried: int = 0
+    ambiguous: int = 0
+    adopted: int = 0
+
+
+class LedgerReader(Protocol):
+    """Read-only views for reports; safe while a run is writing."""
+
+    def campaigns(self) -> Sequence[CampaignRecord]:
+        """All of them, oldest first."""
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        """One by name."""
+
+    def counts(self, campaign_id: int) -> dict[JobState, int]:
+        """Rows by state; states without rows are absent."""
+
+    def calls(self, campaign_id: int) -> CallCounts:
+        """Attempts by what became of them."""
+
+    def results(self, campaign_id: int) -> Iterator[RowResult]:
+        """Every row in file order, streamed from one consistent snapshot."""

@@ -1,0 +1,1 @@
+"""Folds over the ledger and the events: result files, summary, progress, logs."""

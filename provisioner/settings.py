@@ -1,0 +1,75 @@
+"""One frozen value for everything a run can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+RATE_WHEN_NONE_IS_GIVEN = 10.0
+
+
+class RowDefaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a row gets in the columns it leaves empty; texts as they would stand in the file."""
+
+    voice_connector_id: str | None = None
+    capabilities: str | None = None
+    expiry_minutes: int | None = None
+    number_selection_behavior: str | None = None
+    geo_match_level: str | None = None
+    geo_match_country: str | None = None
+    geo_match_area_code: str | None = None
+
+
+class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to read a job file. `path` `-` is standard input; `format` None goes by extension."""
+
+    path: str
+    format: str | None = None
+    encoding: str | None = None
+    defaults: RowDefaults = RowDefaults()
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the service is and how patient to be: `timeout` seconds for one call's answer.
+
+    `connections` bounds the calls on the wire at once and is the pool's size.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+    timeout: float = 30.0
+    connections: int = 64
+
+
+class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`rate` in calls/s, a ceiling; `burst` in calls; `max_attempts` per job and run."""
+
+    rate: float = RATE_WHEN_NONE_IS_GIVEN
+    burst: int = 1
+    max_attempts: int = 8
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `input` None resumes `campaign` without the file.
+
+    `campaign` None is the file's stem; `{date}` and `{stem}` expand. `out` None is
+    `out/<campaign>`. `settle` is seconds. `limit` bounds the jobs of this run, None means all.
+    `retry_failed` is an error code, or `*` for every failed row, or None. `results` is `csv`,
+    `jsonl` or None for the job file's own format.
+    """
+
+    input: InputSettings | None = None
+    campaign: str | None = None
+    ledger: str = "provisioner.db"
+    out: Path | None = None
+    service: ServiceSettings = ServiceSettings()
+    pace: PaceSettings = PaceSettings()
+    settle: float = 900.0
+    skip_invalid: bool = False
+    extend: bool = False
+    retry_failed: str | None = None
+    limit: int | None = None
+    preflight: bool = True
+    results: str | None = None

@@ -1,0 +1,1 @@
+"""Job files: bytes from where they lie, rows from bytes, jobs from rows."""
