@@ -167,7 +167,8 @@ class RetryPolicy(Protocol):
 class RowResult(msgspec.Struct, frozen=True, kw_only=True):
     """One row with what became of it, as result files and summaries need it.
 
-    `cells` as in `Row`. `request` is None for a row that was turned away. `session_json` is the service's ProxySession as JSON, None without one.
+    `cells` as in `Row`. `request` is None for a row that was turned away.
+    `session_json` is the service's ProxySession as JSON, None without one.
     `error_code`/`error_message` are the last attempt's, or the row's problems.
     """
 
