@@ -76,13 +76,6 @@ _ATTEMPT_AFTER: dict[Verdict, AttemptState] = {
 }
 
 
-def state_after(verdict: Verdict, *, exhausted: bool) -> JobState:
-    """Where a verdict takes a job; a retryable one fails it once its attempts are exhausted."""
-    if verdict is Verdict.RETRYABLE and exhausted:
-        return JobState.FAILED
-    return _AFTER[verdict]
-
-
 def attempt_state_after(verdict: Verdict) -> AttemptState:
     """What a verdict makes of its attempt."""
     return _ATTEMPT_AFTER.get(verdict, AttemptState.NOT_CREATED)
@@ -155,3 +148,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     throttled: bool = False
     answered: bool = True
     fatal_exit: int | None = None
+
+
+def state_after(outcome: Outcome, *, exhausted: bool) -> JobState:
+    """Where an outcome takes a job; `exhausted` tells that a retryable one will not be retried.
+
+    What never reached the service fails no job: it is the lane that is in trouble.
+    """
+    if outcome.verdict is Verdict.RETRYABLE and exhausted and outcome.answered:
+        return JobState.FAILED
+    return _AFTER[outcome.verdict]
+
+
+def stops_lane(outcome: Outcome, *, exhausted: bool) -> bool:
+    """Whether no other call of the lane would fare better: fatal, or unreachable to the end."""
+    unreachable = outcome.verdict is Verdict.RETRYABLE and not outcome.answered
+    return outcome.verdict is Verdict.FATAL or (unreachable and exhausted)

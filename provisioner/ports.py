@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import msgspec
 
@@ -73,6 +74,15 @@ class CampaignRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
 
 
+class NewCampaign(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign about to be recorded, or recorded again; members as in CampaignRecord."""
+
+    name: str
+    input_name: str
+    input_sha256: str
+    defaults: str
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What recording a job file came to, in rows.
 
@@ -93,6 +103,17 @@ class Intake(Protocol):
     Leaving without `commit` leaves the ledger as it was.
     """
 
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Undo what was not committed."""
+
     def add(self, rows: Sequence[Row]) -> Sequence[Problem]:
         """Record rows; return the problems that only the whole file shows (a reused `job_id`).
 
@@ -108,6 +129,22 @@ class Intake(Protocol):
         Raises:
             CannotWriteError: the disk is full or the file not writable; nothing was recorded.
         """
+
+
+class Registry(Protocol):
+    """The ledger before the first call: which campaigns there are, and recording new ones."""
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        """One by name."""
+
+    def unfinished_with_input(self, campaign: NewCampaign) -> str | None:
+        """The name of another campaign with the same input bytes that is not finished yet."""
+
+    def begin_intake(self, campaign: NewCampaign) -> Intake:
+        """Record `campaign` from a job file, as new or, when its name is known, extended."""
+
+    def requeue_failed(self, campaign_id: int, code: str) -> int:
+        """Make failed jobs pending again, those with this error code or, for `*`, all; how many."""
 
 
 class Ledger(Protocol):
@@ -211,3 +248,6 @@ class LedgerReader(Protocol):
 
     def results(self, campaign_id: int) -> Iterator[RowResult]:
         """Every row in file order, streamed from one consistent snapshot."""
+
+    def last_run(self, campaign_id: int) -> bytes | None:
+        """The summary, JSON, of the campaign's last finished run."""

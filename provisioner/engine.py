@@ -1,0 +1,148 @@
+"""The worker pool: from pending jobs to recorded outcomes."""
+
+from __future__ import annotations
+
+import anyio
+import msgspec
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+
+from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded
+from provisioner.job import Attempt, Job, Outcome, state_after, stops_lane
+from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
+
+_WORKERS_PER_CONNECTION = 4
+"""A worker that waits to retry holds no connection: with so many, others use it meanwhile."""
+
+_CLAIM_AT_ONCE = 256
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """One quota scope: the way to its service, its pace, its patience.
+
+    `connections` bounds the calls on the wire at once.
+    """
+
+    gateway: Gateway
+    limiter: Limiter
+    retry: RetryPolicy
+    connections: int
+
+
+class Engine:
+    """Sends one campaign's pending jobs through a lane, each attempt recorded before and after."""
+
+    def __init__(self, ledger: Ledger, lane: Lane, clock: Clock, emit: EventSink) -> None:
+        self._ledger = ledger
+        self._lane = lane
+        self._clock = clock
+        self._emit = emit
+        self._connections = anyio.Semaphore(lane.connections)
+        self._scope = anyio.CancelScope()
+        self._in_flight = 0
+        self._draining = False
+        self._fatal: Outcome | None = None
+
+    async def run(self, limit: int | None = None) -> Outcome | None:
+        """Provision pending jobs, at most `limit`, until none is left or the engine is drained.
+
+        Returns:
+            The outcome that stopped the lane, if one did.
+
+        Raises:
+            CannotWriteError: the ledger failed; calls in flight then stay open in it and are
+                ambiguous for the next run.
+        """
+        send, receive = anyio.create_memory_object_stream[Job](self._lane.connections)
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._feed, send, limit)
+                    with receive:
+                        for _ in range(self._lane.connections * _WORKERS_PER_CONNECTION):
+                            tasks.start_soon(self._work, receive.clone())
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+        return self._fatal
+
+    def drain(self, reason: str) -> None:
+        """Start no new call; let those in flight finish and be recorded. Safe to repeat."""
+        if not self._draining:
+            self._draining = True
+            self._emit(
+                DrainStarted(reason=reason, in_flight=self._in_flight, at=self._clock.time())
+            )
+            self._scope.cancel()
+
+    async def _feed(self, jobs: ObjectSendStream[Job], limit: int | None) -> None:
+        async with jobs:
+            remaining = limit
+            while remaining is None or remaining > 0:
+                batch = await self._ledger.claim(min(remaining or _CLAIM_AT_ONCE, _CLAIM_AT_ONCE))
+                if not batch:
+                    return
+                for job in batch:
+                    await jobs.send(job)
+                if remaining is not None:
+                    remaining -= len(batch)
+
+    async def _work(self, jobs: ObjectReceiveStream[Job]) -> None:
+        async with jobs:
+            async for job in jobs:
+                await self._provision(job)
+
+    async def _provision(self, job: Job) -> None:
+        """The life of a job: a connection, a token, one attempt; again while it may be retried."""
+        tries = 1
+        while True:
+            async with self._connections:
+                await self._lane.limiter.take()
+                if self._draining:
+                    return
+                with anyio.CancelScope(shield=True):
+                    retry_in = await self._attempt(job, tries)
+            if retry_in is None:
+                return
+            await self._clock.sleep(retry_in)
+            tries += 1
+            job = msgspec.structs.replace(job, attempts=job.attempts + 1)
+
+    async def _attempt(self, job: Job, tries: int) -> float | None:
+        """Intent durable, call, verdict, outcome durable; seconds until the retry, or None."""
+        sent_at = self._clock.monotonic()
+        attempt = await self._ledger.open_attempt(job)
+        self._in_flight += 1
+        try:
+            outcome, latency = await self._call(job, attempt)
+            self._lane.limiter.observe(outcome, sent_at=sent_at)
+            retry_in = self._lane.retry.delay(outcome, tries)
+            state = state_after(outcome, exhausted=retry_in is None)
+            await self._ledger.close_attempt(attempt, outcome, state)
+        finally:
+            self._in_flight -= 1
+        self._emit(
+            OutcomeRecorded(
+                job_key=job.key,
+                attempt=attempt.number,
+                outcome=outcome,
+                state=state,
+                latency=latency,
+                retry_in=retry_in,
+                at=self._clock.time(),
+            )
+        )
+        if stops_lane(outcome, exhausted=retry_in is None):
+            self._fatal = self._fatal or outcome
+            self.drain(outcome.error_code or "fatal")
+        return retry_in
+
+    async def _call(self, job: Job, attempt: Attempt) -> tuple[Outcome, float]:
+        self._emit(CallSent(job_key=job.key, attempt=attempt.number, at=self._clock.time()))
+        started = self._clock.monotonic()
+        outcome = await self._lane.gateway.create(job.request)
+        return outcome, self._clock.monotonic() - started
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error behind a task group's: siblings that failed for the same reason add nothing."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,112 @@
+"""From a job file to a recorded campaign, or to all the reasons why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeAlias
+
+import msgspec
+
+from provisioner.errors import InputRefusedError
+from provisioner.job import Problem, Row
+from provisioner.ports import CampaignRecord, Intake, NewCampaign, Recorded, Registry, Source
+from provisioner.session import session_name
+
+_ROWS_AT_ONCE = 1_000
+
+ProblemSink: TypeAlias = Callable[[Problem], None]
+
+
+class IntakePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Leave invalid rows aside instead of refusing; add a changed file's new rows."""
+
+    skip_invalid: bool = False
+    extend: bool = False
+
+
+def admit(
+    registry: Registry,
+    source: Source,
+    campaign: NewCampaign,
+    policy: IntakePolicy,
+    on_problem: ProblemSink,
+) -> CampaignRecord:
+    """Record a job file under its campaign's name, or find it recorded already.
+
+    Every problem of the file goes to `on_problem`, refused or not.
+
+    Raises:
+        InputRefusedError: invalid rows, a changed file, or content that another unfinished
+            campaign holds. The ledger is as it was.
+        CannotWriteError: the ledger cannot be written.
+    """
+    known = registry.campaign(campaign.name)
+    if known is not None and _same_input(known, campaign):
+        return known
+    if known is None:
+        _refuse_content_of_another(registry, campaign)
+    with registry.begin_intake(campaign) as intake:
+        recorded = record(source, intake, campaign.name, on_problem)
+        _refuse_invalid(recorded, source.name, policy)
+        if known is not None and not policy.extend:
+            raise _changed(known, recorded)
+        return intake.commit(source.layout())
+
+
+def record(source: Source, intake: Intake, campaign_name: str, on_problem: ProblemSink) -> Recorded:
+    """Add every row of a source to an intake, named; the tally in rows."""
+    for rows in _batches(_named(row, campaign_name) for row in source.rows()):
+        for row in rows:
+            for problem in row.problems:
+                on_problem(problem)
+        for problem in intake.add(rows):
+            on_problem(problem)
+    return intake.recorded()
+
+
+def _same_input(known: CampaignRecord, campaign: NewCampaign) -> bool:
+    return (known.input_sha256, known.defaults) == (campaign.input_sha256, campaign.defaults)
+
+
+def _refuse_content_of_another(registry: Registry, campaign: NewCampaign) -> None:
+    other = registry.unfinished_with_input(campaign)
+    if other is not None:
+        raise InputRefusedError(
+            f"{campaign.input_name} is being provisioned as campaign {other!r}, "
+            "which is not finished",
+            hint=f"resume that one with --campaign {other}; a second campaign of the same rows "
+            "would create their sessions twice",
+        )
+
+
+def _refuse_invalid(recorded: Recorded, name: str, policy: IntakePolicy) -> None:
+    if recorded.rejected and not policy.skip_invalid:
+        rows = "1 row is" if recorded.rejected == 1 else f"{recorded.rejected:,} rows are"
+        raise InputRefusedError(
+            f"{rows} invalid in {name}; nothing was sent",
+            hint="mend the rows named above, or set them aside with --skip-invalid",
+        )
+
+
+def _changed(known: CampaignRecord, recorded: Recorded) -> InputRefusedError:
+    return InputRefusedError(
+        f"campaign {known.name!r} was recorded from another version of its job file or its "
+        f"defaults: {recorded.new:,} rows are new, {recorded.gone:,} gone, "
+        f"{recorded.same:,} the same",
+        hint="add the new rows with --extend, or start afresh under another --campaign",
+    )
+
+
+def _named(row: Row, campaign_name: str) -> Row:
+    """The row with a Name that finds its session again, unless it brings its own."""
+    if row.request is None or row.key is None or row.request.name:
+        return row
+    name = session_name(campaign_name, row.key)
+    return msgspec.structs.replace(row, request=msgspec.structs.replace(row.request, name=name))
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    stream = iter(rows)
+    while batch := list(islice(stream, _ROWS_AT_ONCE)):
+        yield batch

@@ -1,0 +1,132 @@
+"""How SQLite is opened, and its errors told in the house's terms."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from provisioner.errors import CannotWriteError, ConfigurationError
+from provisioner.ledger.statements import SCHEMA, SCHEMA_VERSION
+
+_CACHE_KIB = 65_536
+_BUSY_SECONDS = 10.0
+_SQLITE_SCHEME = "sqlite:///"
+
+
+def ledger_path(ledger: str) -> Path:
+    """The file that `--ledger PATH|URL` means.
+
+    Raises:
+        ConfigurationError: a URL of a database that is not supported.
+    """
+    if ledger.startswith(_SQLITE_SCHEME):
+        return Path(ledger.removeprefix(_SQLITE_SCHEME))
+    if "://" in ledger:
+        raise ConfigurationError(
+            f"--ledger {ledger.split('://', maxsplit=1)[0]}://… is not supported",
+            hint="give a file path, or sqlite:///PATH",
+        )
+    return Path(ledger)
+
+
+@contextmanager
+def writing(where: object) -> Iterator[None]:
+    """Turn what SQLite or the system says of the ledger at `where` into CannotWriteError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotWriteError(
+            f"the ledger {where} cannot be used: {reason}",
+            hint="free the disk or mend the permissions, then run the same command again: "
+            "what was recorded is safe",
+        ) from error
+
+
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """Open, or create 0600, a ledger file: WAL, every commit on disk before it returns."""
+    with writing(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = _connect(str(path))
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            _upgrade(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def connect_to_throwaway() -> sqlite3.Connection:
+    """A private ledger that spills to a temporary file and vanishes when it is closed."""
+    with writing("in the temporary folder"):
+        connection = _connect("")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executescript(SCHEMA)
+        return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a ledger file that is there, for reading only; a run may be writing to it.
+
+    Raises:
+        ConfigurationError: there is no such ledger, or it is of another version.
+    """
+    if not path.exists():
+        raise ConfigurationError(
+            f"there is no ledger at {path}",
+            hint="name it with --ledger; `provisioner run` creates it",
+        )
+    try:
+        connection = _connect(_read_only_uri(path), uri=True)
+        _check_version(_version_of(connection), path)
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"cannot read the ledger {path}: {error}", hint="is it a ledger of provisioner?"
+        ) from error
+    return connection
+
+
+def _read_only_uri(path: Path) -> str:
+    """A WAL database wants to create its shared memory; where it cannot, nobody writes either."""
+    settled = not path.with_name(path.name + "-wal").exists()
+    frozen = settled and not os.access(path.parent, os.W_OK)
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if frozen else ''}"
+
+
+def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        database,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=uri,
+    )
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
+
+
+def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version_of(connection)
+    if version == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        connection.executescript(
+            f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    else:
+        _check_version(version, path)
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_version(version: int, path: Path) -> None:
+    if version != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the ledger {path} has schema version {version}, this is version {SCHEMA_VERSION}",
+            hint="use the version of provisioner that wrote it, or another --ledger",
+        )

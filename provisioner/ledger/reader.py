@@ -1,0 +1,106 @@
+"""Read-only views of a ledger, safe while a run is writing to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from provisioner.job import JobState
+from provisioner.ledger.connection import connect_to_read
+from provisioner.ledger.statements import SQL
+from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
+from provisioner.session import SessionRequest
+
+_REQUESTS = msgspec.json.Decoder(SessionRequest)
+_TURNED_AWAY = {JobState.REJECTED: "InvalidRow", JobState.DUPLICATE: "Duplicate"}
+_ROWS_AT_ONCE = 1_000
+
+
+class SqliteReader:
+    """The LedgerReader port over an open connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def campaigns(self) -> list[CampaignRecord]:
+        """All of them, oldest first."""
+        return [_campaign(row) for row in self._connection.execute(SQL["campaigns"])]
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        """One by name."""
+        return next((each for each in self.campaigns() if each.name == name), None)
+
+    def counts(self, campaign_id: int) -> dict[JobState, int]:
+        """Rows by state; states without rows are absent."""
+        found = self._connection.execute(SQL["counts"], {"campaign_id": campaign_id})
+        return {JobState(state): count for state, count in found}
+
+    def calls(self, campaign_id: int) -> CallCounts:
+        """Attempts by what became of them."""
+        attempts, throttled, retried, ambiguous = self._connection.execute(
+            SQL["calls"], {"campaign_id": campaign_id}
+        ).fetchone()
+        return CallCounts(
+            attempts=attempts, throttled=throttled, retried=retried, ambiguous=ambiguous
+        )
+
+    def results(self, campaign_id: int) -> Iterator[RowResult]:
+        """Every row in file order, streamed from one snapshot."""
+        found = self._connection.execute(SQL["results"], {"campaign_id": campaign_id})
+        while rows := found.fetchmany(_ROWS_AT_ONCE):
+            yield from map(_row_result, rows)
+
+    def last_run(self, campaign_id: int) -> bytes | None:
+        """The summary, JSON, of the campaign's last finished run."""
+        row = self._connection.execute(SQL["last_run"], {"campaign_id": campaign_id}).fetchone()
+        return row[0].encode() if row else None
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[SqliteReader]:
+    """Open an existing ledger for reading.
+
+    Raises:
+        ConfigurationError: there is none, or it is no ledger of this version.
+    """
+    connection = connect_to_read(path)
+    try:
+        yield SqliteReader(connection)
+    finally:
+        connection.close()
+
+
+def _campaign(row: tuple[int, str, str, str, str, str, str, float]) -> CampaignRecord:
+    identity, name, input_name, input_sha256, defaults, layout, connectors, created_at = row
+    return CampaignRecord(
+        id=identity,
+        name=name,
+        input_name=input_name,
+        input_sha256=input_sha256,
+        defaults=defaults,
+        layout=msgspec.json.decode(layout, type=Layout),
+        connectors=msgspec.json.decode(connectors, type=tuple[str, ...]),
+        created_at=created_at,
+    )
+
+
+def _row_result(row: tuple[Any, ...]) -> RowResult:
+    number, cells, key, state, request, session, attempts, code, message, request_id, problem = row
+    at = JobState(state)
+    return RowResult(
+        number=number,
+        cells=cells,
+        key=key,
+        state=at,
+        request=_REQUESTS.decode(request) if request else None,
+        session_json=session.encode() if session else None,
+        attempts=attempts,
+        error_code=_TURNED_AWAY.get(at, code),
+        error_message=problem or message,
+        request_id=request_id,
+    )

@@ -1,0 +1,62 @@
+-- Version 1. One writer; states and their transitions are provisioner.job's.
+CREATE TABLE campaigns (
+    id           INTEGER PRIMARY KEY,
+    name         TEXT    NOT NULL UNIQUE,
+    input_name   TEXT    NOT NULL,
+    input_sha256 TEXT    NOT NULL,
+    defaults     TEXT    NOT NULL,
+    layout       TEXT    NOT NULL,
+    connectors   TEXT    NOT NULL,
+    created_at   REAL    NOT NULL,
+    recording    INTEGER NOT NULL DEFAULT 1
+) STRICT;
+
+-- Every row of the job file, those turned away included (they have a problem and no request).
+CREATE TABLE jobs (
+    id           INTEGER PRIMARY KEY,
+    campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
+    number       INTEGER NOT NULL,
+    key          TEXT,
+    state        TEXT    NOT NULL CHECK (state IN ('pending', 'in_flight', 'ambiguous', 'created',
+                                                   'failed', 'needs_review', 'rejected', 'duplicate')),
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    last_attempt INTEGER,
+    recording    INTEGER NOT NULL,
+    problem      TEXT,
+    request      TEXT,
+    cells        TEXT    NOT NULL,
+    CHECK ((problem IS NULL) = (request IS NOT NULL AND key IS NOT NULL))
+) STRICT;
+
+CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
+CREATE UNIQUE INDEX jobs_identity ON jobs (campaign_id, key) WHERE problem IS NULL;
+CREATE INDEX jobs_unsettled ON jobs (campaign_id, state, id)
+    WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous';
+
+CREATE TABLE attempts (
+    id         INTEGER PRIMARY KEY,
+    job_id     INTEGER NOT NULL REFERENCES jobs (id),
+    number     INTEGER NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'unknown', 'created', 'not_created')),
+    opened_at  REAL    NOT NULL,
+    closed_at  REAL,
+    verdict    TEXT,
+    throttled  INTEGER NOT NULL DEFAULT 0,
+    status     INTEGER,
+    error_code TEXT,
+    message    TEXT,
+    request_id TEXT,
+    session    TEXT,
+    UNIQUE (job_id, number)
+) STRICT;
+
+-- The database itself refuses a second request for a job that has, or may have, a session.
+CREATE UNIQUE INDEX attempts_at_most_one ON attempts (job_id)
+    WHERE state IN ('open', 'unknown', 'created');
+
+CREATE TABLE runs (
+    id          INTEGER PRIMARY KEY,
+    campaign_id INTEGER NOT NULL REFERENCES campaigns (id),
+    ended_at    REAL    NOT NULL,
+    summary     TEXT    NOT NULL
+) STRICT;

@@ -1,0 +1,195 @@
+"""The ledger's synchronous core: decide and write. Its shells decide when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from provisioner.errors import CannotWriteError
+from provisioner.job import Attempt, Job, JobState, Outcome, attempt_state_after
+from provisioner.ledger import connection as connections
+from provisioner.ledger.intake import SqliteIntake
+from provisioner.ledger.lock import LedgerLock
+from provisioner.ledger.reader import SqliteReader
+from provisioner.ledger.statements import SQL
+from provisioner.ports import CampaignRecord, NewCampaign
+from provisioner.session import SessionRequest
+
+_REQUESTS = msgspec.json.Decoder(SessionRequest)
+_ENCODER = msgspec.json.Encoder()
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt, what came of it, and where that takes its job."""
+
+    attempt: Attempt
+    outcome: Outcome
+    state: JobState
+
+
+class SqliteLedger:
+    """A ledger file held by this process; a context manager. Not for several threads at once.
+
+    Entering takes the lock and marks what a dead process left in flight as ambiguous.
+
+    Raises:
+        LedgerLockedError: another process holds the file.
+        CannotWriteError: on entering, or from any method that writes.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+        self._lock = LedgerLock(path)
+        self._campaign_id = 0
+        self._claimed_up_to = 0
+        self._next_attempt = 1
+
+    def __enter__(self) -> Self:
+        self._lock.__enter__()
+        try:
+            self._connection = connections.connect_to_write(self._path)
+            self._recover()
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._lock.__exit__(None, None, None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What happens inside is durable when it ends, or did not happen."""
+        with connections.writing(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        """See Registry."""
+        return SqliteReader(self._connection).campaign(name)
+
+    def unfinished_with_input(self, campaign: NewCampaign) -> str | None:
+        """See Registry."""
+        row = self._connection.execute(
+            SQL["unfinished_with_input"],
+            {"name": campaign.name, "input_sha256": campaign.input_sha256},
+        ).fetchone()
+        return row[0] if row else None
+
+    def begin_intake(self, campaign: NewCampaign) -> SqliteIntake:
+        """See Registry."""
+        return SqliteIntake(self._connection, self._path, campaign)
+
+    def requeue_failed(self, campaign_id: int, code: str) -> int:
+        """See Registry."""
+        with self.transaction():
+            return self._connection.execute(
+                SQL["requeue_failed"], {"campaign_id": campaign_id, "code": code}
+            ).rowcount
+
+    def record_run(self, campaign_id: int, summary: bytes) -> None:
+        """Keep a run's summary, JSON, so that `results` can write it again."""
+        with self.transaction():
+            self._connection.execute(
+                SQL["insert_run"],
+                {"campaign_id": campaign_id, "ended_at": self._now(), "summary": summary.decode()},
+            )
+
+    def select(self, campaign_id: int) -> None:
+        """The campaign that `claim` and `counts` speak of; claims begin anew."""
+        self._campaign_id = campaign_id
+        self._claimed_up_to = 0
+
+    def claim(self, limit: int) -> list[Job]:
+        """The next pending jobs, in file order. Needs no transaction."""
+        where = {"campaign_id": self._campaign_id, "after": self._claimed_up_to, "limit": limit}
+        with connections.writing(self._path):
+            found = self._connection.execute(SQL["claim"], where).fetchall()
+        if found:
+            self._claimed_up_to = found[-1][0]
+        return [
+            Job(id=job_id, key=key, request=_REQUESTS.decode(request), attempts=attempts)
+            for job_id, key, request, attempts in found
+        ]
+
+    def counts(self) -> dict[JobState, int]:
+        """Rows by state."""
+        with connections.writing(self._path):
+            return SqliteReader(self._connection).counts(self._campaign_id)
+
+    def open_attempts(self, jobs: Sequence[Job]) -> list[Attempt]:
+        """Record intents. To be called inside a transaction.
+
+        Raises:
+            CannotWriteError: a job is not pending, or has an attempt that is not surely without
+                a session; nothing of the transaction happens.
+        """
+        now = self._now()
+        first = self._next_attempt
+        attempts = [
+            Attempt(id=first + i, job_id=job.id, number=job.attempts + 1, opened_at=now)
+            for i, job in enumerate(jobs)
+        ]
+        self._next_attempt += len(attempts)
+        self._write_each(
+            "open_attempt", [(a.id, a.job_id, a.number, a.opened_at) for a in attempts]
+        )
+        self._write_each("job_in_flight", [(a.number, a.id, a.job_id) for a in attempts])
+        return attempts
+
+    def close_attempts(self, closings: Sequence[Closing]) -> None:
+        """Record outcomes. To be called inside a transaction; raises as `open_attempts` does."""
+        now = self._now()
+        self._write_each("close_attempt", [_attempt_columns(each, now) for each in closings])
+        self._write_each("job_after_attempt", [(c.state, c.attempt.job_id) for c in closings])
+
+    def _write_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Every row must change exactly one, or the state machine has been left."""
+        changed = self._connection.executemany(SQL[statement], rows).rowcount if rows else 0
+        if changed != len(rows):
+            raise CannotWriteError(
+                f"{statement}: {changed} of {len(rows)} changes apply to the ledger {self._path}",
+                hint="was the ledger edited by hand, or by another program?",
+            )
+
+    def _recover(self) -> None:
+        with self.transaction():
+            self._connection.execute(SQL["lost_attempts"])
+            self._connection.execute(SQL["lost_jobs"])
+        self._next_attempt = self._connection.execute(SQL["next_attempt"]).fetchone()[0]
+
+
+def _attempt_columns(closing: Closing, now: float) -> tuple[object, ...]:
+    outcome = closing.outcome
+    session = outcome.session
+    return (
+        attempt_state_after(outcome.verdict),
+        now,
+        outcome.verdict,
+        outcome.throttled,
+        outcome.status,
+        outcome.error_code,
+        outcome.message,
+        outcome.request_id,
+        _ENCODER.encode(session).decode() if session is not None else None,
+        closing.attempt.id,
+    )

@@ -1,0 +1,17 @@
+"""The ledger's SQL, by name, from the .sql files beside this module."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+_NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+
+SCHEMA_VERSION = 1
+SCHEMA = files(__package__).joinpath("schema.sql").read_text("utf-8")
+SQL: dict[str, str] = {
+    name: statement.strip()
+    for name, statement in _NAMED.findall(
+        files(__package__).joinpath("queries.sql").read_text("utf-8")
+    )
+}
