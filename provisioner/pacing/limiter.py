@@ -1,0 +1,75 @@
+"""The lane's limiter: callers line up, the first of them waits for the bucket."""
+
+from __future__ import annotations
+
+import anyio
+
+from provisioner.errors import ConfigurationError
+from provisioner.events import EventSink, RateChanged
+from provisioner.job import Outcome
+from provisioner.pacing.bucket import TokenBucket
+from provisioner.pacing.pace import FixedPace, Pace
+from provisioner.ports import Clock, Limiter
+from provisioner.settings import PaceSettings
+
+RATES = (0.01, 100_000.0)
+LONGEST_SLEEP = 1.0
+"""Seconds after which a waiting caller looks again, since the rate may have changed."""
+
+
+class BucketLimiter:
+    """A token bucket whose rate a pace decides; implements `ports.Limiter`."""
+
+    def __init__(self, bucket: TokenBucket, pace: Pace, clock: Clock, emit: EventSink) -> None:
+        self._bucket = bucket
+        self._pace = pace
+        self._clock = clock
+        self._emit = emit
+        self._turn = anyio.Lock(fast_acquire=True)
+
+    @property
+    def rate(self) -> float:
+        """Calls/s, now."""
+        return self._pace.rate
+
+    async def take(self) -> None:
+        """Return when one call may start now; first come, first served."""
+        async with self._turn:
+            while (wait := self._bucket.take(self._clock.monotonic())) > 0.0:
+                await self._clock.sleep(min(wait, LONGEST_SLEEP))
+
+    def observe(self, outcome: Outcome, *, sent_at: float) -> None:
+        """Learn from an answer; a call nobody answered says nothing about the quota."""
+        if not outcome.answered:
+            return
+        now, previous = self._clock.monotonic(), self._pace.rate
+        rate = self._pace.observe(now, sent_at=sent_at, throttled=outcome.throttled)
+        if rate is not None:
+            self._bucket.set_rate(now, rate)
+            self._emit(_rate_changed(rate, previous, self._clock.time()))
+
+
+def build_limiter(settings: PaceSettings, clock: Clock, emit: EventSink) -> Limiter:
+    """A limiter at a fixed rate.
+
+    Raises:
+        ConfigurationError: the rate or the burst is out of range.
+    """
+    slowest, fastest = RATES
+    if not slowest <= settings.rate <= fastest:
+        raise ConfigurationError(
+            f"A rate of {settings.rate:g} calls a second cannot be kept.",
+            hint=f"Give --rate a number from {slowest:g} to {fastest:g}.",
+        )
+    if settings.burst < 1:
+        raise ConfigurationError(
+            f"A burst of {settings.burst} would let no call through.",
+            hint="Give --burst 1 or more.",
+        )
+    bucket = TokenBucket(settings.rate, settings.burst, now=clock.monotonic())
+    return BucketLimiter(bucket, FixedPace(settings.rate), clock, emit)
+
+
+def _rate_changed(rate: float, previous: float, at: float) -> RateChanged:
+    reason = "throttled by the service" if rate < previous else "no throttles"
+    return RateChanged(rate=rate, previous=previous, reason=reason, at=at)
