@@ -1,5 +1,57 @@
 """The command line: parsing, wiring, exit codes."""
 
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from provisioner.cli.commands import provisioner
+from provisioner.errors import ExitCode, ProvisionerError
+
+__all__ = ["main", "provisioner"]
+
+_TRACEBACK = "PROVISIONER_TRACEBACK"
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit with the contract's code."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return int(provisioner.main(prog_name="provisioner", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ProvisionerError as error:
+        say(str(error), error.hint)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter must not try to flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        say(
+            _unexpected(error), f"what was recorded is safe; {_TRACEBACK}=1 shows where it happened"
+        )
+        return ExitCode.UNEXPECTED
+
+
+def say(message: str, hint: str = "") -> None:
+    """Tell the person at the terminal what happened and what to do next, on stderr."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+
+
+def _unexpected(error: Exception) -> str:
+    from provisioner.session import mask_numbers  # noqa: PLC0415  # keeps --help light
+
+    return f"unexpected {type(error).__name__}: {mask_numbers(str(error))}"

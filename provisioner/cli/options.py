@@ -1,0 +1,201 @@
+"""Options: an environment twin and a configuration key for each, and those that commands share."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import click
+
+from provisioner.cli.commands import COMMANDS
+from provisioner.errors import ConfigurationError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+DEFAULT_CONFIG = Path("provisioner.toml")
+
+
+class Option(click.Option):
+    """An option with the environment twin `PROVISIONER_<OPTION>`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # click's signature
+        super().__init__(*args, **kwargs)
+        if self.envvar is None and self.name is not None:
+            self.envvar = f"PROVISIONER_{self.name.upper()}"
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:  # noqa: ANN401  # click's signature
+    """As click.option, with the environment twin."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+class Duration(click.ParamType[float]):
+    """Seconds from `90s`, `15m`, `2h`, `1h30m`, `500ms`."""
+
+    name = "duration"
+    _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+    _SECONDS: ClassVar = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Seconds; fails with what a duration looks like."""
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        parts = self._PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            self.fail(f"{text!r} is not a duration; write it like 90s, 15m or 2h", param, ctx)
+        return sum(float(number) * self._SECONDS[unit] for number, unit in parts)
+
+
+class Chained:
+    """Several option decorators as one."""
+
+    def __init__(self, *decorators: Callable[[Any], Any]) -> None:
+        self._decorators = decorators
+
+    def __call__(self, function: Function) -> Function:
+        """Apply them so that help lists them in the order given."""
+        for decorate in reversed(self._decorators):
+            function = decorate(function)
+        return function
+
+
+def _load_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None and not DEFAULT_CONFIG.exists():
+        return
+    ctx.default_map = read_config(path or DEFAULT_CONFIG)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Option values by their names with underscores.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is no TOML, or has a key that is no option.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read {path}: {error.strerror}", hint="see --config"
+        ) from None
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path} is not TOML: {error}", hint="jobs/provisioner.toml is an example"
+        ) from None
+    for key in values:
+        _refuse_unknown(key, path)
+    return values
+
+
+def _refuse_unknown(key: str, path: Path) -> None:
+    known = _option_names()
+    if key not in known:
+        near = get_close_matches(key, known, n=1)
+        raise ConfigurationError(
+            f"{path}: {key!r} is not an option",
+            hint=f"did you mean {near[0]!r}?" if near else "`provisioner run --help` lists them",
+        )
+
+
+def _option_names() -> set[str]:
+    modules = [import_module(f"provisioner.cli.{name}") for name in COMMANDS]
+    commands: list[click.Command] = [
+        getattr(m, name) for m, name in zip(modules, COMMANDS, strict=True)
+    ]
+    return {
+        parameter.name
+        for command in commands
+        for parameter in command.params
+        if isinstance(parameter, Option) and parameter.name
+    }
+
+
+config = option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_load_config,
+    help="Option values in TOML; ./provisioner.toml when it is there.",
+)
+
+ledger = option(
+    "--ledger",
+    metavar="PATH|URL",
+    default="provisioner.db",
+    show_default=True,
+    help="The durable record: a file, or sqlite:///PATH.",
+)
+
+campaign = option(
+    "--campaign",
+    metavar="NAME",
+    help="The campaign's name; {date} and {stem} expand. Default: the job file's stem.",
+)
+
+log_options = Chained(
+    option(
+        "--log-format",
+        type=click.Choice(["auto", "console", "json"]),
+        default="auto",
+        show_default=True,
+        help="auto: JSON when stderr is no terminal.",
+    ),
+    option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+    ),
+)
+
+json_output = option(
+    "--json", "as_json", is_flag=True, envvar="PROVISIONER_JSON", help="One JSON object on stdout."
+)
+
+input_options = Chained(
+    option(
+        "--format",
+        type=click.Choice(["csv", "tsv", "jsonl"]),
+        help="The job file's format; default: by its extension.",
+    ),
+    option("--encoding", help="The job file's encoding; default: UTF-8, or what its BOM says."),
+    option("--voice-connector-id", metavar="ID", help="For rows that name no connector."),
+    option("--capabilities", metavar="LIST", help="For rows that name none. [default: Voice|SMS]"),
+    option("--expiry-minutes", type=click.IntRange(min=1), help="For rows that do not say."),
+    option(
+        "--number-selection-behavior",
+        type=click.Choice(["PreferSticky", "AvoidSticky"]),
+        help="For rows that do not say.",
+    ),
+    option(
+        "--geo-match-level",
+        type=click.Choice(["Country", "AreaCode"]),
+        help="For rows that do not say.",
+    ),
+    option("--geo-match-country", metavar="CC", help="For rows that do not say."),
+    option("--geo-match-area-code", metavar="NNN", help="For rows that do not say."),
+)
+
+service_options = Chained(
+    option("--region", metavar="REGION", help="AWS region; default: the standard AWS chain."),
+    option("--profile", metavar="NAME", help="AWS profile; default: the standard AWS chain."),
+    option("--endpoint-url", metavar="URL", help="Another endpoint; https unless on loopback."),
+    option(
+        "--timeout",
+        type=Duration(),
+        default="30s",
+        show_default=True,
+        help="One call's answer.",
+    ),
+)
