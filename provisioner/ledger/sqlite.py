@@ -85,7 +85,7 @@ class SqliteLedger:
 
     def campaign(self, name: str) -> CampaignRecord | None:
         """See Registry."""
-        return SqliteReader(self._connection).campaign(name)
+        return self.reader().campaign(name)
 
     def unfinished_with_input(self, campaign: NewCampaign) -> str | None:
         """See Registry."""
@@ -105,6 +105,10 @@ class SqliteLedger:
             return self._connection.execute(
                 SQL["requeue_failed"], {"campaign_id": campaign_id, "code": code}
             ).rowcount
+
+    def reader(self) -> SqliteReader:
+        """Views over this connection, for when nothing is being written."""
+        return SqliteReader(self._connection)
 
     def record_run(self, campaign_id: int, summary: bytes) -> None:
         """Keep a run's summary, JSON, so that `results` can write it again."""
@@ -134,7 +138,7 @@ class SqliteLedger:
     def counts(self) -> dict[JobState, int]:
         """Rows by state."""
         with connections.writing(self._path):
-            return SqliteReader(self._connection).counts(self._campaign_id)
+            return self.reader().counts(self._campaign_id)
 
     def open_attempts(self, jobs: Sequence[Job]) -> list[Attempt]:
         """Record intents. To be called inside a transaction.

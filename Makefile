@@ -1,0 +1,46 @@
+# `make demo` and `make test` need Python 3.11, pip, make and a compiler; everything else they install.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := out/demo
+
+.PHONY: demo test check bench lock dist clean
+
+# The main job on the embedded emulator: throttles, transient faults, latency; no AWS account.
+demo: $(VENV)/.runtime
+	@rm -rf $(DEMO)
+	@mkdir -p $(DEMO)
+	@$(BIN)/provisioner run jobs/campaign.csv --campaign demo --ledger $(DEMO)/demo.db --out $(DEMO) \
+	  --emulate --faults 'throttle=1%,unavailable=1%,latency=30ms~20ms' --rate 250
+
+# Every check: tests with branch coverage, lint, format, types, layers, documentation, the wheel.
+test: $(VENV)/.dev
+	@BIN=$(BIN) .ci/check
+
+check: test
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/spine.py
+
+$(VENV)/.runtime: .ci/runtime.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/runtime.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: .ci/requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Pins and hashes of everything installed above, without naming an index.
+lock: $(VENV)/.dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check pip-tools
+	@.ci/lock $(BIN)
+
+dist: $(VENV)/.dev
+	@$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) out dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

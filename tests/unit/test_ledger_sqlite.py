@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import anyio
+import pytest
+
+from provisioner.errors import CannotWriteError, ConfigurationError, LedgerLockedError
+from provisioner.job import JobState, Outcome, Problem, Row, Verdict
+from provisioner.ledger import (
+    GroupCommitLedger,
+    ImmediateLedger,
+    SqliteLedger,
+    ledger_path,
+    open_reader,
+)
+from provisioner.ports import CampaignRecord, Layout, NewCampaign, Recorded
+from provisioner.session import SessionRequest
+
+CREATED = Outcome(verdict=Verdict.CREATED, status=201, request_id="r-1")
+LAYOUT = Layout(format="csv", columns=("a", "b"))
+
+
+def request(number: int, connector: str = "c1") -> SessionRequest:
+    return SessionRequest(
+        voice_connector_id=connector,
+        participants=("+12065550100", f"+1206555{number:04}"),
+        capabilities=("Voice",),
+    )
+
+
+def row(number: int, key: str | None = None, of: int | None = None) -> Row:
+    return Row(
+        number=number,
+        line=number + 1,
+        cells=f'["{number}"]',
+        key=key or f"k{number}",
+        request=request(of or number),
+    )
+
+
+def invalid(number: int) -> Row:
+    return Row(
+        number=number,
+        line=number + 1,
+        cells="[]",
+        problems=(Problem(line=number + 1, column="name", message="too long"),),
+    )
+
+
+def night(name: str = "night", sha256: str = "00") -> NewCampaign:
+    return NewCampaign(name=name, input_name="a.csv", input_sha256=sha256, defaults="{}")
+
+
+def record(ledger: SqliteLedger, *rows: Row, campaign: NewCampaign | None = None) -> CampaignRecord:
+    with ledger.begin_intake(campaign or night()) as intake:
+        intake.add(rows)
+        return intake.commit(LAYOUT)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+class TestIntake:
+    def test_records_the_campaign_with_its_layout_and_connectors(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1))
+            assert (recorded.layout, recorded.connectors) == (LAYOUT, ("c1",))
+            assert ledger.campaign("night") == recorded
+
+    def test_leaves_nothing_without_commit(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            with ledger.begin_intake(night()) as intake:
+                intake.add([row(1)])
+            assert ledger.campaign("night") is None
+
+    def test_a_second_row_with_the_same_identity_is_a_duplicate(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger, ledger.begin_intake(night()) as intake:
+            assert intake.add([row(1, "k"), row(2, "k", of=1)]) == []
+            assert intake.add([row(3, "k", of=1)]) == []
+            assert intake.recorded() == Recorded(new=1, duplicates=2)
+
+    def test_a_job_id_with_other_content_is_a_problem(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger, ledger.begin_intake(night()) as intake:
+            problems = intake.add([row(1, "k"), row(2, "k")])
+            assert [(p.line, p.column) for p in problems] == [(3, "job_id")]
+            assert "row 1" in problems[0].message
+            assert intake.recorded() == Recorded(new=1, rejected=1)
+
+    def test_a_job_id_reused_in_a_later_version_of_the_file_is_a_problem(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1, "k"))
+            with ledger.begin_intake(night()) as intake:
+                assert "earlier" in intake.add([row(1, "k", of=2)])[0].message
+
+    def test_invalid_rows_are_kept_with_their_problems(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, invalid(1))
+            kept = list(ledger.reader().results(recorded.id))
+            assert [(r.state, r.error_code, r.error_message) for r in kept] == [
+                (JobState.REJECTED, "InvalidRow", "name: too long")
+            ]
+
+    def test_extending_tells_new_same_and_gone(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1), row(2))
+            with ledger.begin_intake(night(sha256="01")) as intake:
+                intake.add([row(1, "k2", of=2), row(2, "k3", of=3)])
+                assert intake.recorded() == Recorded(new=1, same=1, gone=1)
+
+    def test_extending_renumbers_what_is_the_same_and_keeps_what_is_gone(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1), row(2), invalid(3))
+            recorded = record(ledger, row(1, "k2", of=2), row(2, "k3", of=3))
+            rows = [(r.key, r.number) for r in ledger.reader().results(recorded.id)]
+            assert rows == [("k1", 1), ("k2", 1), ("k3", 2)]
+
+    def test_a_row_seen_twice_in_the_extended_file_is_a_duplicate(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1))
+            with ledger.begin_intake(night()) as intake:
+                intake.add([row(1), row(2, "k1", of=1)])
+                assert intake.recorded() == Recorded(same=1, duplicates=1)
+
+    def test_a_full_disk_is_told_as_such(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            ledger._connection.execute("PRAGMA max_page_count = 20")
+            with pytest.raises(CannotWriteError, match="full"), ledger.begin_intake(night()) as it:
+                it.add([row(number) for number in range(1, 2000)])
+            assert ledger.campaign("night") is None
+
+
+class TestRecovery:
+    async def open_one(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            ledger.select(record(ledger, row(1), row(2)).id)
+            shell = ImmediateLedger(ledger)
+            await shell.open_attempt((await shell.claim(1))[0])
+
+    async def test_an_open_attempt_of_a_dead_process_is_ambiguous(self, path: Path) -> None:
+        await self.open_one(path)
+        with SqliteLedger(path) as ledger:
+            ledger.select(1)
+            assert ledger.counts() == {JobState.AMBIGUOUS: 1, JobState.PENDING: 1}
+            assert [job.key for job in ledger.claim(9)] == ["k2"]
+
+    async def test_its_row_says_that_the_process_died(self, path: Path) -> None:
+        await self.open_one(path)
+        with SqliteLedger(path) as ledger:
+            assert next(ledger.reader().results(1)).error_code == "ProcessDied"
+
+    async def test_attempt_ids_go_on_after_a_restart(self, path: Path) -> None:
+        await self.open_one(path)
+        with SqliteLedger(path) as ledger:
+            ledger.select(1)
+            with ledger.transaction():
+                assert ledger.open_attempts(ledger.claim(1))[0].id == 2
+
+
+class TestFailedJobs:
+    @pytest.mark.parametrize(("code", "again"), [("*", 2), ("BadRequest", 1), ("Other", 0)])
+    async def test_are_pending_again_by_code(self, path: Path, code: str, again: int) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1), row(2), row(3))
+            ledger.select(recorded.id)
+            shell = ImmediateLedger(ledger)
+            for job, error in zip(await shell.claim(2), ("BadRequest", "Conflict"), strict=True):
+                outcome = Outcome(verdict=Verdict.REFUSED, error_code=error)
+                await shell.close_attempt(await shell.open_attempt(job), outcome, JobState.FAILED)
+            assert ledger.requeue_failed(recorded.id, code) == again
+            assert ledger.counts()[JobState.PENDING] == 1 + again
+
+    async def test_attempts_go_on_counting(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1))
+            ledger.select(recorded.id)
+            shell = ImmediateLedger(ledger)
+            outcome = Outcome(verdict=Verdict.REFUSED)
+            attempt = await shell.open_attempt((await shell.claim(1))[0])
+            await shell.close_attempt(attempt, outcome, JobState.FAILED)
+            ledger.requeue_failed(recorded.id, "*")
+            ledger.select(recorded.id)
+            assert (await shell.open_attempt((await shell.claim(1))[0])).number == 2
+
+
+class TestUnfinishedWithInput:
+    def test_names_the_campaign_that_holds_the_same_content(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1))
+            assert ledger.unfinished_with_input(night("other")) == "night"
+
+    def test_a_finished_campaign_does_not_count(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, invalid(1))
+            assert ledger.unfinished_with_input(night("other")) is None
+
+    def test_other_content_does_not_count(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1))
+            assert ledger.unfinished_with_input(night("other", sha256="01")) is None
+
+
+class TestFile:
+    def test_is_private(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1))
+            for file in path.parent.iterdir():
+                assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+    def test_commits_reach_the_disk(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            pragma = ledger._connection.execute
+            assert pragma("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert pragma("PRAGMA synchronous").fetchone() == (2,)
+
+    def test_a_second_holder_is_refused_and_told_who_holds_it(self, path: Path) -> None:
+        with SqliteLedger(path), pytest.raises(LedgerLockedError, match=f"process {os.getpid()} "):
+            SqliteLedger(path).__enter__()
+
+    def test_a_lock_file_of_a_dead_process_is_no_lock(self, path: Path) -> None:
+        path.with_name("ledger.db.lock").write_text(json.dumps({"pid": 1}))
+        with SqliteLedger(path) as ledger:
+            assert ledger.campaign("night") is None
+
+    def test_a_lock_without_a_readable_note_still_locks(self, path: Path) -> None:
+        with SqliteLedger(path):
+            path.with_name("ledger.db.lock").write_text("?")
+            with pytest.raises(LedgerLockedError, match="another process"):
+                SqliteLedger(path).__enter__()
+
+    def test_in_a_missing_folder_cannot_be_written(self, tmp_path: Path) -> None:
+        with pytest.raises(CannotWriteError, match="No such file"):
+            SqliteLedger(tmp_path / "no" / "ledger.db").__enter__()
+
+    def test_that_is_no_database_is_refused_and_unlocked(self, path: Path) -> None:
+        path.write_text("participant_1,participant_2\n" * 100)
+        for _ in range(2):
+            with pytest.raises(CannotWriteError, match="not a database"):
+                SqliteLedger(path).__enter__()
+
+    def test_of_another_program_is_refused(self, path: Path) -> None:
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE notes (text)")
+        other.close()
+        with pytest.raises(ConfigurationError, match="schema version 0"):
+            SqliteLedger(path).__enter__()
+
+    def test_that_is_a_folder_cannot_be_written(self, path: Path) -> None:
+        path.mkdir()
+        with pytest.raises(CannotWriteError, match="directory"):
+            SqliteLedger(path).__enter__()
+
+
+class TestReader:
+    def test_needs_a_ledger(self, path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="no ledger"), open_reader(path):
+            pass
+
+    def test_refuses_what_is_no_ledger(self, path: Path) -> None:
+        path.write_text("x" * 4096)
+        with pytest.raises(ConfigurationError, match="cannot read"), open_reader(path):
+            pass
+
+    def test_reads_while_a_run_is_writing(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1))
+            with ledger.transaction(), open_reader(path) as reader:
+                assert reader.counts(recorded.id) == {JobState.PENDING: 1}
+
+    def test_knows_the_last_run(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1))
+            assert ledger.reader().last_run(recorded.id) is None
+            ledger.record_run(recorded.id, b'{"n":1}')
+            ledger.record_run(recorded.id, b'{"n":2}')
+            assert ledger.reader().last_run(recorded.id) == b'{"n":2}'
+
+    async def test_counts_calls_by_what_became_of_them(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1))
+            ledger.select(recorded.id)
+            shell = ImmediateLedger(ledger)
+            job = (await shell.claim(1))[0]
+            throttled = Outcome(verdict=Verdict.RETRYABLE, throttled=True)
+            await shell.close_attempt(await shell.open_attempt(job), throttled, JobState.PENDING)
+            again = type(job)(id=job.id, key=job.key, request=job.request, attempts=1)
+            await shell.close_attempt(await shell.open_attempt(again), CREATED, JobState.CREATED)
+            calls = ledger.reader().calls(recorded.id)
+            assert (calls.attempts, calls.throttled, calls.retried) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("a.db", "a.db"), ("sqlite:///a.db", "a.db"), ("sqlite:////x/a.db", "/x/a.db")],
+)
+def test_a_ledger_is_named_by_path_or_url(text: str, path: str) -> None:
+    assert ledger_path(text) == Path(path)
+
+
+def test_a_ledger_of_another_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="postgresql"):
+        ledger_path("postgresql://host/db")
+
+
+async def test_group_commit_serves_many_jobs_with_few_commits(path: Path) -> None:
+    with SqliteLedger(path) as ledger:
+        ledger.select(record(ledger, *(row(number) for number in range(1, 201))).id)
+        commits = 0
+
+        def count(statement: str) -> None:
+            nonlocal commits
+            commits += statement == "COMMIT"
+
+        ledger._connection.set_trace_callback(count)
+        async with GroupCommitLedger(ledger) as shell, anyio.create_task_group() as tasks:
+            for job in await shell.claim(200):
+                tasks.start_soon(shell.open_attempt, job)
+        assert ledger.counts() == {JobState.IN_FLIGHT: 200}
+        assert commits < 20
+
+
+async def test_group_commit_survives_a_caller_that_stopped_waiting(path: Path) -> None:
+    with SqliteLedger(path) as ledger:
+        ledger.select(record(ledger, row(1), row(2)).id)
+        async with GroupCommitLedger(ledger) as shell:
+            job, other = await shell.claim(2)
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await shell.open_attempt(job)
+            assert (await shell.open_attempt(other)).job_id == other.id
+        assert ledger.counts() == {JobState.IN_FLIGHT: 2}
