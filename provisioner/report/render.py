@@ -1,0 +1,105 @@
+"""A summary as text for people, at most 80 columns wide but for paths."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from provisioner.errors import ExitCode
+from provisioner.report.summary import Cause, Summary
+
+_WIDTH = 80
+_LABEL = 14
+_AGAIN = "Run the same command again to go on with the pending rows."
+_NEXT: dict[int, str] = {
+    ExitCode.ROWS_FAILED: (
+        "The columns _error_code and _error_message of the failed and rejected files tell why; "
+        "`--retry-failed` sends failed rows again."
+    ),
+    ExitCode.HALTED: "Too many rows failed, so the rest was not sent. Find out why first.",
+    ExitCode.NEEDS_REVIEW: (
+        "Whether the rows that need review have a session is not known, so they are not sent "
+        "again. `provisioner reconcile` settles them."
+    ),
+    ExitCode.SERVICE: (
+        "The voice connector is missing or disabled, or the service cannot be reached: "
+        "`provisioner doctor` tells which."
+    ),
+    ExitCode.CREDENTIALS: (
+        "The credentials are missing, expired or lack a permission: `provisioner doctor` tells "
+        "which."
+    ),
+    ExitCode.UNEXPECTED: "The run ended with an unexpected error: see the log.",
+}
+
+
+def render_summary(summary: Summary) -> str:
+    """What happened, what to do next, where the files are; ends with a line end."""
+    return "\n".join(_lines(summary)) + "\n"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration: `0.42s`, `12.3s`, `3m12s`, `2h05m`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.2f}s" if seconds < 1 else f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    yield from _wrapped(_headline(summary))
+    yield from _wrapped(_NEXT.get(summary.exit_code, ""))
+    yield from _wrapped(_AGAIN if summary.counts["pending"] else "")
+    yield ""
+    yield from _rows(summary)
+    yield ""
+    yield from _calls(summary)
+    if summary.causes:
+        yield ""
+        yield from map(_cause, summary.causes)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+
+
+def _headline(summary: Summary) -> str:
+    created, total = summary.counts["created"], summary.input.rows
+    named = f"Campaign {summary.campaign}"
+    if created == total:
+        return f"{named} is complete: all {total:,} rows created."
+    others = (
+        f"{rows:,} {name.replace('_', ' ')}"
+        for name, rows in summary.counts.items()
+        if rows and name != "created"
+    )
+    state = "stopped early" if summary.counts["pending"] else "finished"
+    return f"{named} {state}: {created:,} of {total:,} rows created, {', '.join(others)}."
+
+
+def _rows(summary: Summary) -> Iterator[str]:
+    digits = max(len(f"{rows:,}") for rows in summary.counts.values())
+    for name, rows in summary.counts.items():
+        path = f"  {summary.files[name]}" if rows and name in summary.files else ""
+        yield f"  {name.replace('_', ' '):<{_LABEL}}{rows:>{digits},}{path}"
+
+
+def _calls(summary: Summary) -> Iterator[str]:
+    calls = summary.calls
+    of_which = f"{calls.throttled:,} throttled, {calls.retried:,} retried"
+    doubtful = f", {calls.ambiguous:,} ambiguous, {calls.adopted:,} adopted"
+    yield f"  {'calls':<{_LABEL}}{calls.attempts:,} ({of_which}{doubtful})"
+    timing, latency = summary.timing, summary.timing.latency
+    if timing.seconds is not None:
+        took = f"{seconds_text(timing.seconds)}, {timing.rate_achieved:,.1f} calls/s"
+        yield f"  {'this run':<{_LABEL}}{took}"
+    if latency.max is not None:
+        shown = ("p50", "p90", "p99", "max")
+        values = (f"{name} {seconds_text(getattr(latency, name))}" for name in shown)
+        yield f"  {'latency':<{_LABEL}}{', '.join(values)}"
+
+
+def _cause(cause: Cause) -> str:
+    text = f"  {cause.rows:,} x {cause.code}: {' '.join(cause.message.split())}"
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."

@@ -1,0 +1,167 @@
+"""What a campaign came to, as a value and as `summary.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from provisioner.errors import ExitCode
+from provisioner.job import JobState
+from provisioner.ports import CallCounts, CampaignRecord, RowResult
+from provisioner.report.atomic import replaced
+from provisioner.report.exits import exit_code, file_counts
+from provisioner.report.tally import LatencyQuantiles, RunTally
+from provisioner.session import mask_numbers
+
+FILE_NAME = "summary.json"
+
+
+class InputFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The job file: its name without the folder, the SHA-256 of its bytes, its data rows."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """This run's: `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s.
+
+    All are None when the run ended before its first call could have been sent.
+    """
+
+    start: str | None = None
+    end: str | None = None
+    seconds: float | None = None
+    rate_achieved: float | None = None
+    latency: LatencyQuantiles = LatencyQuantiles()
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls/s: what was asked for, and where the pace stood at the end if it was adapted."""
+
+    asked: float | None = None
+    learned: float | None = None
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why rows were not created: an error code, the first message seen with it, how many rows."""
+
+    code: str
+    message: str
+    rows: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign after a run, the members of `summary.json` in order.
+
+    `counts` are rows by result file and sum up to `input.rows`; `calls` are the campaign's over
+    all its runs, `timing` is this run's. `causes` are the commonest first; `files` are the paths
+    of the result files by their names.
+    """
+
+    schema: int = 1
+    campaign: str
+    input: InputFile
+    counts: dict[str, int]
+    calls: CallCounts
+    timing: Timing
+    rate: Rate
+    exit_code: int
+    version: str
+    causes: tuple[Cause, ...] = ()
+    files: dict[str, str] = {}
+
+
+class Causes:
+    """Counts why rows were not created while they stream by on their way to the result files.
+
+    Memory grows with the error codes, of which a service has few.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._messages: dict[str, str] = {}
+
+    def counting(self, rows: Iterable[RowResult]) -> Iterator[RowResult]:
+        """The same rows, counted."""
+        for row in rows:
+            if row.error_code is not None and row.state is not JobState.CREATED:
+                self._rows[row.error_code] = self._rows.get(row.error_code, 0) + 1
+                self._messages.setdefault(row.error_code, row.error_message or "")
+            yield row
+
+    def commonest(self, limit: int = 5) -> tuple[Cause, ...]:
+        """The causes of most rows first, their phone numbers masked."""
+        codes = sorted(self._rows, key=lambda code: -self._rows[code])[:limit]
+        return tuple(
+            Cause(code=code, message=mask_numbers(self._messages[code]), rows=self._rows[code])
+            for code in codes
+        )
+
+
+def summarize(
+    campaign: CampaignRecord,
+    counts: Mapping[JobState, int],
+    calls: CallCounts,
+    tally: RunTally,
+    stopped: ExitCode | None = None,
+) -> Summary:
+    """A run's summary: the ledger's counts and calls, and what the tally saw of this run."""
+    return Summary(
+        campaign=campaign.name,
+        input=InputFile(
+            name=campaign.input_name,
+            sha256=campaign.input_sha256,
+            rows=sum(counts.values()),
+        ),
+        counts=file_counts(counts),
+        calls=calls,
+        timing=_timing(tally),
+        rate=Rate(asked=tally.rate_asked, learned=tally.rate_learned),
+        exit_code=exit_code(counts, stopped),
+        version=_version(),
+    )
+
+
+def summary_json(summary: Summary) -> bytes:
+    """The summary as one line of JSON, without its line end."""
+    return msgspec.json.encode(summary)
+
+
+def write_summary(summary: Summary, out: Path) -> None:
+    """Replace `summary.json` in the folder `out`.
+
+    Raises:
+        CannotWriteError: the file that was there is untouched.
+    """
+    text = msgspec.json.format(summary_json(summary), indent=2).decode()
+    with replaced(out, [FILE_NAME]) as (file,):
+        file.write(text + "\n")
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 - costs 50 ms that --help need not pay
+
+    return version("provisioner")
+
+
+def _timing(tally: RunTally) -> Timing:
+    if tally.started is None or tally.ended is None:
+        return Timing()
+    seconds = tally.ended - tally.started
+    return Timing(
+        start=_iso(tally.started),
+        end=_iso(tally.ended),
+        seconds=round(seconds, 3),
+        rate_achieved=round(tally.calls / seconds, 3) if seconds > 0 else 0.0,
+        latency=tally.latency.quantiles(),
+    )
+
+
+def _iso(at: float) -> str:
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return moment.replace("+00:00", "Z")
