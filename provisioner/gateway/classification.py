@@ -3,7 +3,8 @@
 By the answer, the first row that fits:
 
     429, or a throttling code                        retryable, throttled
-    from another operation (refreshing credentials)  fatal, 77
+    5xx to another operation: a credentials refresh  retryable
+    any other answer to another operation            fatal, 77
     400/403 that calls the connector disabled        fatal, 69
     401, 403, or a credentials code                  fatal, 77
     404, or NotFoundException                        fatal, 69
@@ -131,6 +132,7 @@ _SERVER, _CLIENT, _REDIRECT = 500, 400, 300
 
 _TABLE: tuple[tuple[Callable[[_Answer], bool], Verdict, ExitCode | None], ...] = (
     (lambda answer: answer.throttles, Verdict.RETRYABLE, None),
+    (lambda answer: answer.foreign and answer.status >= _SERVER, Verdict.RETRYABLE, None),
     (lambda answer: answer.foreign, Verdict.FATAL, ExitCode.CREDENTIALS),
     (lambda answer: answer.disables, Verdict.FATAL, ExitCode.SERVICE),
     (lambda answer: answer.distrusts, Verdict.FATAL, ExitCode.CREDENTIALS),

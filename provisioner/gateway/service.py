@@ -61,9 +61,10 @@ class ServiceGateway:
 
     async def create(self, request: SessionRequest) -> Outcome:
         """One CreateProxySession request on the wire, never two."""
+        members = msgspec.to_builtins(request)
         try:
             with anyio.fail_after(self._patience):
-                parsed = await self._client.create_proxy_session(**msgspec.to_builtins(request))
+                parsed = await self._client.create_proxy_session(**members)
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have arrived
             return classify(error, operation=CREATE, now=self._clock.time())
         return answer.created(parsed)

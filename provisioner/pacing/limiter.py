@@ -66,8 +66,9 @@ def build_limiter(settings: PaceSettings, clock: Clock, emit: EventSink) -> Limi
             f"A burst of {settings.burst} would let no call through.",
             hint="Give --burst 1 or more.",
         )
-    bucket = TokenBucket(settings.rate, settings.burst, now=clock.monotonic())
-    return BucketLimiter(bucket, FixedPace(settings.rate), clock, emit)
+    now = clock.monotonic()
+    bucket = TokenBucket(settings.rate, settings.burst, now=now)
+    return BucketLimiter(bucket, FixedPace(settings.rate, now=now), clock, emit)
 
 
 def _rate_changed(rate: float, previous: float, at: float) -> RateChanged:

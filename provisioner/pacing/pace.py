@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 WINDOW = 1.0
-"""Seconds of answers a decision needs at least."""
+"""Seconds of sending a decision needs at least."""
 ENOUGH = 20
 """Answers that decide."""
 PROOF = 2
 """Throttles that decide, however few the answers: one alone proves nothing."""
 PATIENCE = 5.0
-"""Seconds after which answers without a throttle decide, however few."""
+CALM = 3
+"""Seconds after which that many answers in a row without a throttle decide."""
 NOISE = 0.02
 """The throttled share that a service within its quota may show."""
-GROWTH = 1.05
+STEP = 0.05
+LARGEST_STEP = 1.0
 LARGEST_CUT = 0.5
 SMALLEST_SHARE = 0.01
 SMALLEST_RATE = 0.1
+LONGEST_HOLD = 16
 
 
 class Pace(Protocol):
@@ -34,53 +36,66 @@ class Pace(Protocol):
 class FixedPace:
     """A given rate, never exceeded; throttles slow it down and their absence lets it recover.
 
-    Answers are judged in windows of at least a second and twenty answers (or two throttles; or
-    five seconds without any). A window with more than 2 % throttles, and more than one, cuts the
-    rate to what was accepted of it, at most by half, never below the larger of 0.1/s and 1 % of
-    the ceiling. Any other window lets it grow by 5 %, and each one that follows by twice as much,
-    at most doubling, until the ceiling is reached.
+    Answers are judged in windows of at least a second of sending and twenty answers (or two
+    throttles; or, after five seconds, three answers in a row without one). Only answers to calls
+    sent since the last judgement count: one flight of throttles is one cut.
 
-    Only answers to calls sent since the last change count: one flight of throttles is one cut.
+    A window with more than one throttle, and more than 2 % of them, cuts the rate to the share
+    that was accepted, at most by half, never below the larger of 0.1/s and 1 % of the ceiling.
+    Any other lets it grow towards the ceiling: by 5 %, then 10 %, doubling with each success.
+
+    A growth that meets throttles was a failed probe. It goes back to the rate before it, which
+    was clean, and waits twice as many clean windows as the last time, at most 16, for the next.
+
+    `ceiling` is in calls/s; `now` on the clock of `observe`.
     """
 
-    def __init__(self, ceiling: float) -> None:
+    def __init__(self, ceiling: float, *, now: float) -> None:
         self.rate = ceiling
         self._ceiling = ceiling
         self._floor = min(ceiling, max(SMALLEST_RATE, ceiling * SMALLEST_SHARE))
-        self._growth = GROWTH
-        self._changed_at = -math.inf
-        self._began_at = math.inf
-        self._answers = 0
-        self._throttled = 0
+        self._step = STEP
+        self._clean_rate = ceiling
+        self._hold = self._held = 0
+        self._since = now
+        self._answers = self._throttled = self._calm = 0
 
     def observe(self, now: float, *, sent_at: float, throttled: bool) -> float | None:
         """As `Pace.observe`."""
-        if sent_at < self._changed_at:
+        if sent_at < self._since:
             return None
-        self._began_at = min(self._began_at, sent_at)
         self._answers += 1
         self._throttled += throttled
-        return self._conclude(now) if self._is_conclusive(now - self._began_at) else None
+        self._calm = 0 if throttled else self._calm + 1
+        return self._judge(now) if self._is_conclusive(sent_at - self._since) else None
 
     def _is_conclusive(self, elapsed: float) -> bool:
         if elapsed < WINDOW:
             return False
-        quiet = not self._throttled and elapsed >= PATIENCE
+        quiet = self._calm >= CALM and elapsed >= PATIENCE
         return quiet or self._answers >= ENOUGH or self._throttled >= PROOF
 
-    def _conclude(self, now: float) -> float | None:
-        previous, self.rate = self.rate, self._judge()
-        self._began_at, self._answers, self._throttled = math.inf, 0, 0
-        if self.rate == previous:
-            return None
-        self._changed_at = now
-        return self.rate
-
-    def _judge(self) -> float:
+    def _judge(self, now: float) -> float | None:
         share = self._throttled / self._answers
-        if self._throttled >= PROOF and share > NOISE:
-            self._growth = GROWTH
-            return max(self._floor, self.rate * max(1 - share, LARGEST_CUT))
-        grown = min(self._ceiling, self.rate * self._growth)
-        self._growth = min(2.0, 1 + 2 * (self._growth - 1))
+        guilty = self._throttled >= PROOF and share > NOISE
+        previous, self.rate = self.rate, self._cut(share) if guilty else self._grow()
+        self._since = now
+        self._answers = self._throttled = self._calm = 0
+        return None if self.rate == previous else self.rate
+
+    def _cut(self, share: float) -> float:
+        accepted = max(self._floor, self.rate * max(1 - share, LARGEST_CUT))
+        probed = self._clean_rate < self.rate
+        self._hold = min(max(1, 2 * self._hold), LONGEST_HOLD) if probed else 0
+        target = max(accepted, self._clean_rate) if probed else accepted
+        self._step, self._held, self._clean_rate = STEP, 0, self._ceiling
+        return target
+
+    def _grow(self) -> float:
+        self._clean_rate = self.rate
+        if self._held < self._hold:
+            self._held += 1
+            return self.rate
+        grown = min(self._ceiling, self.rate * (1 + self._step))
+        self._step = min(LARGEST_STEP, 2 * self._step)
         return grown
