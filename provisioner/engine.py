@@ -6,12 +6,13 @@ import anyio
 import msgspec
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
+from provisioner.errors import ungrouped
 from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded
 from provisioner.job import Attempt, Job, Outcome, state_after, stops_lane
 from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
 
-_WORKERS_PER_CONNECTION = 4
-"""A worker that waits to retry holds no connection: with so many, others use it meanwhile."""
+_SPARE_WORKERS = 256
+"""A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
 
 _CLAIM_AT_ONCE = 256
 
@@ -37,7 +38,7 @@ class Engine:
         self._clock = clock
         self._emit = emit
         self._connections = anyio.Semaphore(lane.connections)
-        self._scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
         self._in_flight = 0
         self._draining = False
         self._fatal: Outcome | None = None
@@ -52,16 +53,16 @@ class Engine:
             CannotWriteError: the ledger failed; calls in flight then stay open in it and are
                 ambiguous for the next run.
         """
+        if self._draining:
+            return None
         send, receive = anyio.create_memory_object_stream[Job](self._lane.connections)
-        try:
-            with self._scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._feed, send, limit)
-                    with receive:
-                        for _ in range(self._lane.connections * _WORKERS_PER_CONNECTION):
-                            tasks.start_soon(self._work, receive.clone())
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
+        with ungrouped():
+            async with anyio.create_task_group() as tasks:
+                self._scope = tasks.cancel_scope
+                tasks.start_soon(self._feed, send, limit)
+                with receive:
+                    for _ in range(self._lane.connections + _SPARE_WORKERS):
+                        tasks.start_soon(self._work, receive.clone())
         return self._fatal
 
     def drain(self, reason: str) -> None:
@@ -71,7 +72,8 @@ class Engine:
             self._emit(
                 DrainStarted(reason=reason, in_flight=self._in_flight, at=self._clock.time())
             )
-            self._scope.cancel()
+            if self._scope is not None:
+                self._scope.cancel()
 
     async def _feed(self, jobs: ObjectSendStream[Job], limit: int | None) -> None:
         async with jobs:
@@ -140,9 +142,3 @@ class Engine:
         started = self._clock.monotonic()
         outcome = await self._lane.gateway.create(job.request)
         return outcome, self._clock.monotonic() - started
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error behind a task group's: siblings that failed for the same reason add nothing."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -13,6 +13,8 @@ ProvisionerError            1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import ClassVar
 
@@ -93,3 +95,17 @@ class ConfigurationError(ProvisionerError):
     """A setting cannot be used."""
 
     exit_code = ExitCode.CONFIGURATION
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Raise the first error of a task group's instead of the group: its siblings add nothing."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Self
+
+import anyio
+import msgspec
+import pytest
+
+from provisioner.clock import VirtualClock
+from provisioner.engine import Engine, Lane
+from provisioner.errors import CannotWriteError
+from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded
+from provisioner.gateway import BackoffPolicy
+from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.ledger import ImmediateLedger, SqliteLedger
+from provisioner.pacing import build_limiter
+from provisioner.ports import Layout, NewCampaign
+from provisioner.session import ConnectorProxy, Session, SessionRequest
+from provisioner.settings import PaceSettings
+
+CREATED = Outcome(verdict=Verdict.CREATED, session=Session(proxy_session_id="s"))
+THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
+UNREACHABLE = Outcome(verdict=Verdict.RETRYABLE, error_code="ConnectionRefused", answered=False)
+LOST = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
+REFUSED = Outcome(verdict=Verdict.REFUSED, status=400, error_code="BadRequestException")
+FORBIDDEN = Outcome(verdict=Verdict.FATAL, status=403, error_code="ForbiddenException")
+
+Script = Callable[[str, int], Outcome]
+
+
+class ScriptedGateway:
+    """Answers each call as a script says, after a latency in virtual seconds."""
+
+    def __init__(self, clock: VirtualClock, script: Script, latency: float) -> None:
+        self.calls: list[tuple[float, str]] = []
+        self.at_call: Callable[[], None] = lambda: None
+        self.in_flight = self.most_in_flight = 0
+        self._clock = clock
+        self._script = script
+        self._latency = latency
+
+    async def create(self, request: SessionRequest) -> Outcome:
+        name = request.name or ""
+        self.calls.append((self._clock.monotonic(), name))
+        self.at_call()
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await self._clock.sleep(self._latency)
+        self.in_flight -= 1
+        return self._script(name, [each for _, each in self.calls].count(name))
+
+    async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
+        raise NotImplementedError(connector_id)
+
+
+class Night:
+    """An engine over a real ledger of `jobs` rows, in virtual time."""
+
+    def __init__(self, folder: Path, jobs: int) -> None:
+        self.clock = VirtualClock()
+        self.events: list[Event] = []
+        self.core = SqliteLedger(folder / "ledger.db", self.clock.time)
+        self.jobs = jobs
+        self.pace = PaceSettings(rate=1000.0, max_attempts=3)
+        self.connections = 4
+        self.latency = 0.1
+
+    def __enter__(self) -> Self:
+        self.core.__enter__()
+        campaign = NewCampaign(name="n", input_name="n", input_sha256="0", defaults="{}")
+        with self.core.begin_intake(campaign) as intake:
+            intake.add([self._row(number) for number in range(1, self.jobs + 1)])
+            self.core.select(intake.commit(Layout(format="csv")).id)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.core.__exit__(None, None, None)
+
+    def _row(self, number: int) -> Row:
+        request = SessionRequest(
+            voice_connector_id="c", participants=("+1", "+2"), capabilities=(), name=f"j{number}"
+        )
+        return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
+
+    def prepare(self, script: Script) -> None:
+        self.gateway = ScriptedGateway(self.clock, script, self.latency)
+        lane = Lane(
+            gateway=self.gateway,
+            limiter=build_limiter(self.pace, self.clock, self.events.append),
+            retry=BackoffPolicy(self.pace.max_attempts, Random(1)),
+            connections=self.connections,
+        )
+        self.engine = Engine(ImmediateLedger(self.core), lane, self.clock, self.events.append)
+
+    def run(self, script: Script, limit: int | None = None) -> Outcome | None:
+        self.prepare(script)
+        return self.clock.run(self.engine.run(limit))
+
+    def run_and_drain(self, script: Script, *, after: float) -> None:
+        self.prepare(script)
+
+        async def both() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self.engine.run)
+                await self.clock.sleep(after)
+                self.engine.drain("told")
+
+        self.clock.run(both())
+
+    @property
+    def counts(self) -> dict[JobState, int]:
+        return self.core.counts()
+
+    @property
+    def called(self) -> list[str]:
+        return [name for _, name in self.gateway.calls]
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[Night]:
+    with Night(tmp_path, jobs=20) as night:
+        yield night
+
+
+def always(outcome: Outcome) -> Script:
+    return lambda _name, _nth: outcome
+
+
+def first(outcome: Outcome) -> Script:
+    """The outcome at each job's first call, a session at the next."""
+    return lambda _name, nth: outcome if nth == 1 else CREATED
+
+
+def test_every_pending_job_is_called_once(night: Night) -> None:
+    night.run(always(CREATED))
+    assert sorted(night.called) == sorted(f"j{number}" for number in range(1, 21))
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_an_intent_is_durable_before_its_call(night: Night) -> None:
+    night.prepare(always(CREATED))
+
+    def check() -> None:
+        in_flight = night.core.counts()[JobState.IN_FLIGHT]
+        assert in_flight == night.gateway.in_flight + 1
+
+    night.gateway.at_call = check
+    night.clock.run(night.engine.run())
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_no_more_calls_are_in_flight_than_there_are_connections(night: Night) -> None:
+    night.run(always(CREATED))
+    assert night.gateway.most_in_flight == 4
+
+
+def test_the_rate_is_kept(night: Night) -> None:
+    night.pace = PaceSettings(rate=2.0)
+    night.run(always(CREATED))
+    times = [at for at, _ in night.gateway.calls]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert gaps == pytest.approx([0.5] * 19)
+
+
+def test_a_retryable_outcome_is_tried_again(night: Night) -> None:
+    night.run(first(THROTTLED))
+    assert night.counts == {JobState.CREATED: 20}
+    assert len(night.called) == 40
+
+
+def test_a_retry_is_a_new_attempt_of_the_job(night: Night) -> None:
+    night.run(first(THROTTLED))
+    assert {row.attempts for row in night.core.reader().results(1)} == {2}
+
+
+def test_a_job_fails_when_its_attempts_are_exhausted(night: Night) -> None:
+    night.run(always(THROTTLED))
+    assert night.counts == {JobState.FAILED: 20}
+    assert len(night.called) == 20 * 3
+
+
+def test_a_refused_job_fails_at_once(night: Night) -> None:
+    night.run(always(REFUSED))
+    assert night.counts == {JobState.FAILED: 20}
+    assert len(night.called) == 20
+
+
+def test_an_ambiguous_job_is_never_sent_again(night: Night) -> None:
+    night.run(always(LOST))
+    assert night.counts == {JobState.AMBIGUOUS: 20}
+    assert len(night.called) == 20
+
+
+def test_a_fatal_verdict_stops_the_lane_and_leaves_the_rest_pending(night: Night) -> None:
+    assert night.run(lambda name, _: FORBIDDEN if name == "j6" else CREATED) == FORBIDDEN
+    counts = night.counts
+    assert counts[JobState.CREATED] + counts[JobState.PENDING] == 20
+    assert len(night.called) <= 6 + night.connections
+
+
+def test_a_service_that_stays_unreachable_stops_the_lane_and_fails_nothing(night: Night) -> None:
+    assert night.run(always(UNREACHABLE)) == UNREACHABLE
+    assert night.counts == {JobState.PENDING: 20}
+
+
+def test_a_job_that_waits_to_retry_holds_no_connection(night: Night) -> None:
+    night.connections = 1
+    patient = msgspec.structs.replace(THROTTLED, retry_after=100.0)
+    night.run(lambda name, nth: patient if (name, nth) == ("j1", 1) else CREATED)
+    waited = [name for at, name in night.gateway.calls if at > 90]
+    assert waited == ["j1"]
+
+
+def test_a_limit_bounds_the_jobs_of_a_run(night: Night) -> None:
+    night.run(always(CREATED), limit=7)
+    assert night.counts == {JobState.CREATED: 7, JobState.PENDING: 13}
+
+
+def test_a_limit_of_more_than_a_claim_is_kept(tmp_path: Path) -> None:
+    with Night(tmp_path, jobs=600) as night:
+        night.latency, night.pace = 0.0, PaceSettings(rate=100_000.0)
+        night.run(always(CREATED), limit=400)
+        assert night.counts == {JobState.CREATED: 400, JobState.PENDING: 200}
+
+
+def test_draining_records_what_is_in_flight_and_starts_nothing(night: Night) -> None:
+    night.run_and_drain(always(CREATED), after=0.05)
+    assert night.counts == {JobState.CREATED: 4, JobState.PENDING: 16}
+
+
+def test_draining_leaves_a_waiting_retry_pending(night: Night) -> None:
+    patient = msgspec.structs.replace(THROTTLED, retry_after=100.0)
+    night.run_and_drain(always(patient), after=50.0)
+    assert night.counts == {JobState.PENDING: 20}
+    assert len(night.called) == 20
+
+
+def test_draining_says_how_many_calls_are_in_flight(night: Night) -> None:
+    night.run_and_drain(always(CREATED), after=0.05)
+    assert [e.in_flight for e in night.events if isinstance(e, DrainStarted)] == [4]
+
+
+def test_draining_before_the_start_sends_nothing(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.engine.drain("told")
+    night.engine.drain("told again")
+    night.clock.run(night.engine.run())
+    assert night.counts == {JobState.PENDING: 20}
+    assert len(night.events) == 1
+
+
+def test_a_ledger_that_fails_stops_the_run_and_says_so(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.gateway.at_call = lambda: night.core._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(CannotWriteError):
+        night.clock.run(night.engine.run())
+    night.core._connection.execute("PRAGMA query_only = 0")
+    assert night.counts[JobState.IN_FLIGHT] == len(night.called)
+
+
+def test_every_call_is_told_before_and_after(night: Night) -> None:
+    night.run(first(THROTTLED))
+    sent = [(e.job_key, e.attempt) for e in night.events if isinstance(e, CallSent)]
+    recorded = [(e.job_key, e.attempt) for e in night.events if isinstance(e, OutcomeRecorded)]
+    assert sorted(sent) == sorted(recorded)
+    assert len(sent) == 40
+
+
+def test_a_recorded_outcome_tells_latency_and_the_wait_until_the_retry(night: Night) -> None:
+    night.run(first(THROTTLED))
+    recorded = [e for e in night.events if isinstance(e, OutcomeRecorded)]
+    assert {round(e.latency, 6) for e in recorded} == {0.1}
+    assert {e.retry_in is None for e in recorded if e.state is JobState.CREATED} == {True}
+    assert {e.retry_in is None for e in recorded if e.state is JobState.PENDING} == {False}
