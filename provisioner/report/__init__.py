@@ -1,18 +1,39 @@
 """Folds over the ledger and the events: result files, summary, progress, logs."""
 
-from provisioner.report.exits import exit_code
-from provisioner.report.render import render_summary
+from provisioner.report.exits import exit_code, file_counts
+from provisioner.report.logs import configure_logging, event_logger
+from provisioner.report.problems import problems_json, render_problems
+from provisioner.report.progress import LoggedProgress, Progress, TerminalProgress
+from provisioner.report.render import render_summary, seconds_text
 from provisioner.report.results import result_paths, write_results
-from provisioner.report.summary import Causes, Summary, summarize, summary_json, write_summary
-from provisioner.report.tally import RunTally
+from provisioner.report.summary import (
+    Cause,
+    Causes,
+    Summary,
+    summarize,
+    summary_json,
+    write_summary,
+)
+from provisioner.report.tally import LatencyQuantiles, RunTally
 
 __all__ = [
+    "Cause",
     "Causes",
+    "LatencyQuantiles",
+    "LoggedProgress",
+    "Progress",
     "RunTally",
     "Summary",
+    "TerminalProgress",
+    "configure_logging",
+    "event_logger",
     "exit_code",
+    "file_counts",
+    "problems_json",
+    "render_problems",
     "render_summary",
     "result_paths",
+    "seconds_text",
     "summarize",
     "summary_json",
     "write_results",

@@ -10,6 +10,7 @@ from provisioner.report.summary import Cause, Summary
 
 _WIDTH = 80
 _LABEL = 14
+_MINUTE = 60
 _AGAIN = "Run the same command again to go on with the pending rows."
 _NEXT: dict[int, str] = {
     ExitCode.ROWS_FAILED: (
@@ -39,11 +40,11 @@ def render_summary(summary: Summary) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration: `0.42s`, `12.3s`, `3m12s`, `2h05m`."""
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.2f}s" if seconds < 1 else f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
+    """A duration in three digits or so: `0.42s`, `12.3s`, `59s`, `3m12s`, `2h05m`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.3g}s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    hours, minutes_left = divmod(minutes, _MINUTE)
     return f"{hours}h{minutes_left:02}m" if hours else f"{minutes}m{rest:02}s"
 
 

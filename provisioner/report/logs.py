@@ -1,0 +1,187 @@
+"""Log lines: structlog events on one stream, phone numbers masked.
+
+structlog is imported when logging is configured: that takes a third of a second, which `--help`
+need not pay.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from provisioner.events import (
+    CallSent,
+    DrainStarted,
+    Event,
+    EventSink,
+    OutcomeRecorded,
+    RateChanged,
+    RunFinished,
+    RunStarted,
+)
+from provisioner.job import JobState, Verdict
+from provisioner.report.exits import file_counts
+from provisioner.report.stream import ForgivingStream
+from provisioner.session import mask_numbers
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger, Processor
+
+_DIGEST = re.compile(r"[0-9a-f]{32,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HARMLESS = (bool, int, float, type(None))
+
+_LEVELS = {
+    Verdict.CREATED: logging.DEBUG,
+    Verdict.RETRYABLE: logging.DEBUG,
+    Verdict.REFUSED: logging.WARNING,
+    Verdict.AMBIGUOUS: logging.WARNING,
+    Verdict.FATAL: logging.ERROR,
+}
+_TITLES = {
+    Verdict.CREATED: "session created",
+    Verdict.RETRYABLE: "call to be retried",
+    Verdict.REFUSED: "call refused",
+    Verdict.AMBIGUOUS: "call ambiguous",
+    Verdict.FATAL: "call refused for every row",
+}
+
+
+def configure_logging(
+    format: str,  # noqa: A002 - the option's name
+    level: str,
+    stream: TextIO,
+    *,
+    colors: bool | None = None,
+) -> FilteringBoundLogger:
+    """A logger that writes lines of `level` and above to `stream`, which may fail or be closed.
+
+    `format` is `console`, `json`, or `auto`: JSON unless the stream is a terminal. `colors` None
+    means on a terminal. Loggers of other libraries are left alone.
+    """
+    import structlog  # noqa: PLC0415 - slow to import
+
+    terminal = stream.isatty()
+    as_json = format == "json" or (format == "auto" and not terminal)
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        masked,
+        _json() if as_json else _console(colors=terminal if colors is None else colors),
+    ]
+    lines = structlog.WriteLogger(cast("TextIO", ForgivingStream(stream)))
+    wrapper = structlog.make_filtering_bound_logger(level)
+    return cast(
+        "FilteringBoundLogger",
+        structlog.wrap_logger(lines, processors=processors, wrapper_class=wrapper),
+    )
+
+
+def masked(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """The structlog processor that masks phone numbers in every value, however deep."""
+    for name, value in event.items():
+        event[name] = _masked(value)
+    return event
+
+
+def event_logger(logger: FilteringBoundLogger) -> EventSink:
+    """An event sink that tells what an operator wants to read; calls only as far as `level` asks.
+
+    Single calls that went well are debug lines, rows that failed or are in doubt warnings, what
+    ends the run an error.
+    """
+    told = {verdict for verdict, level in _LEVELS.items() if logger.is_enabled_for(level)}
+    tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
+        RunStarted: _run_started,
+        RateChanged: _rate_changed,
+        DrainStarted: _drain_started,
+        RunFinished: _run_finished,
+    }
+
+    def log(event: Event) -> None:
+        if isinstance(event, OutcomeRecorded):
+            if event.outcome.verdict in told or event.state is JobState.FAILED:
+                _outcome(logger, event)
+        elif not isinstance(event, CallSent):
+            tellers[type(event)](logger, event)
+
+    return log
+
+
+def _json() -> Processor:
+    import structlog  # noqa: PLC0415 - slow to import
+
+    return structlog.processors.JSONRenderer(default=str)
+
+
+def _console(*, colors: bool) -> Processor:
+    import structlog  # noqa: PLC0415 - slow to import
+
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _masked(value: object) -> object:
+    match value:
+        case str():
+            # Keys and request ids are told as they are, or nobody could search for them.
+            return value if _DIGEST.fullmatch(value) else mask_numbers(value)
+        case dict():
+            return {_masked(name): _masked(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked(each) for each in value]
+        case _:
+            return value if isinstance(value, _HARMLESS) else mask_numbers(str(value))
+
+
+def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
+    outcome = event.outcome
+    gave_up = outcome.verdict is Verdict.RETRYABLE and event.state is JobState.FAILED
+    facts = {
+        "status": outcome.status,
+        "error_code": outcome.error_code,
+        "message": outcome.message,
+        "request_id": outcome.request_id,
+        "throttled": outcome.throttled or None,
+        "retry_in": event.retry_in and round(event.retry_in, 3),
+    }
+    logger.log(
+        logging.WARNING if gave_up else _LEVELS[outcome.verdict],
+        "row given up" if gave_up else _TITLES[outcome.verdict],
+        job_key=event.job_key,
+        attempt=event.attempt,
+        latency=round(event.latency, 3),
+        **{name: value for name, value in facts.items() if value is not None},
+    )
+
+
+def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
+    logger.info(
+        "run started",
+        campaign=event.campaign,
+        rate=event.rate,
+        concurrency=event.concurrency,
+        **file_counts(event.counts),
+    )
+
+
+def _rate_changed(logger: FilteringBoundLogger, event: RateChanged) -> None:
+    logger.info(
+        "rate changed",
+        rate=round(event.rate, 2),
+        previous=round(event.previous, 2),
+        reason=event.reason,
+    )
+
+
+def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:
+    logger.warning("drain started", reason=event.reason, in_flight=event.in_flight)
+
+
+def _run_finished(logger: FilteringBoundLogger, event: RunFinished) -> None:
+    logger.info("run finished", campaign=event.campaign, **file_counts(event.counts))
