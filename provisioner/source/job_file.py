@@ -1,0 +1,111 @@
+"""A job file: which format it has, and its rows."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import dropwhile, islice
+from pathlib import Path
+
+from provisioner.errors import ConfigurationError, InputMissingError, InputRefusedError
+from provisioner.job import Row
+from provisioner.ports import Layout
+from provisioner.settings import InputSettings
+from provisioner.source.csv_header import DELIMITERS, read_header
+from provisioner.source.csv_rows import CsvRows
+from provisioner.source.decoding import BOM_LENGTH, check_encoding, decoded, detect_encoding
+from provisioner.source.input import STANDARD_INPUT, open_input
+from provisioner.source.jsonl_rows import JsonlRows
+from provisioner.source.lines import Lines
+from provisioner.source.validation import Validator
+
+_FORMATS = ("csv", "tsv", "jsonl")
+_FORMAT_OF = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+_TABS_FIRST = ("\t", *DELIMITERS)
+_LINES_SNIFFED = 10
+
+
+class JobFile:
+    """The `Source` port over a file or standard input."""
+
+    def __init__(self, settings: InputSettings) -> None:
+        self._format = _format(settings)
+        check_encoding(settings.encoding)
+        self._encoding = settings.encoding
+        self._validator = Validator(settings.defaults)
+        self._input = open_input(settings.path)
+        self.name = self._input.name
+        self.sha256 = self._input.sha256
+        self._layout: Callable[[], Layout] = _no_layout
+        weakref.finalize(self, self._input.stream.close)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row in file order, invalid ones with their problems; the file can be read once."""
+        stream = self._input.stream
+        encoding = detect_encoding(stream.read(BOM_LENGTH), self._encoding)
+        try:
+            with decoded(stream, encoding) as text:
+                yield from self._read(Lines(text), bom=encoding.bom > 0)
+                self._input.check_unchanged()
+        except InputRefusedError as error:
+            raise InputRefusedError(f"{self.name}: {error}", hint=error.hint) from error
+        except UnicodeError as error:
+            raise InputRefusedError(
+                f"{self.name}: cannot be read in this encoding: {error}",
+                hint="Name the file's own with --encoding.",
+            ) from error
+        except OSError as error:
+            raise InputMissingError(
+                f"{self.name}: cannot be read: {error.strerror}", hint="Check the disk it lies on."
+            ) from error
+
+    def layout(self) -> Layout:
+        """The file's shape; complete once `rows` is exhausted."""
+        return self._layout()
+
+    def _read(self, lines: Lines, *, bom: bool) -> Iterator[Row]:
+        if (self._format or _sniffed(lines)) == "jsonl":
+            objects = JsonlRows(self._validator)
+            self._layout = objects.layout
+            return objects.read(lines)
+        header = read_header(lines, _TABS_FIRST if self._format == "tsv" else DELIMITERS)
+        records = CsvRows(header, self._validator)
+        self._layout = partial(records.layout, bom=bom)
+        return records.read(lines)
+
+
+def _format(settings: InputSettings) -> str | None:
+    if settings.format is not None:
+        if settings.format not in _FORMATS:
+            raise ConfigurationError(
+                f"--format {settings.format}: no such format",
+                hint=f"Use one of {', '.join(_FORMATS)}.",
+            )
+        return settings.format
+    if settings.path == STANDARD_INPUT:
+        return None
+    suffix = Path(settings.path).suffix
+    if suffix.lower() not in _FORMAT_OF:
+        raise InputRefusedError(
+            f"{settings.path}: the extension {suffix or '(none)'} does not tell its format",
+            hint=f"Say it with --format: {', '.join(_FORMATS)}.",
+        )
+    return _FORMAT_OF[suffix.lower()]
+
+
+def _sniffed(lines: Lines) -> str:
+    beginning = list(islice(lines, _LINES_SNIFFED))
+    lines.put_back(beginning)
+    text = next(dropwhile(str.isspace, beginning), "")
+    return "jsonl" if text.lstrip().startswith(("{", "[")) else "csv"
+
+
+def _no_layout() -> Layout:
+    raise RuntimeError("a job file has no layout before its rows are read")
