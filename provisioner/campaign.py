@@ -59,11 +59,14 @@ async def provision(
     on_event: EventSink | None = None,
     on_problem: ProblemSink | None = None,
     stop: anyio.Event | None = None,
+    tally: RunTally | None = None,
 ) -> Result:
     """Run one campaign: record its job file, provision what is pending, write the results.
 
     `on_problem` hears every problem of the job file. Setting `stop` drains: no call starts any
     more, those in flight finish and are recorded. Whatever ends a run, the same call resumes it.
+    `tally` is where to fold the run's events, for callers that want to look at it meanwhile; it
+    gets each before `on_event` does.
 
     Raises:
         InputMissingError, InputRefusedError: nothing was sent.
@@ -71,7 +74,7 @@ async def provision(
         LedgerLockedError: another process is running on the ledger.
         ConfigurationError, UsageError: settings that cannot be used.
     """
-    tally = RunTally()
+    tally = tally or RunTally()
     emit = _each(tally, on_event) if on_event else tally
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(_enrol, core, settings, on_problem or _ignore)

@@ -1,0 +1,91 @@
+"""Running a campaign from the terminal: signals, talk on stderr, data on stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import anyio
+import click
+import msgspec
+
+from provisioner.campaign import Result, provision
+from provisioner.cli import say
+from provisioner.cli.settings import run_settings
+from provisioner.cli.talk import Talk
+from provisioner.emulator import emulator_child
+from provisioner.errors import UsageError, ungrouped
+from provisioner.report import render_summary, summary_json
+from provisioner.settings import Settings
+
+
+def execute(jobs: str | None, options: dict[str, Any]) -> int:
+    """Run, tell, and return the exit code."""
+    with _service(run_settings(jobs, options), options) as settings:
+        result = anyio.run(
+            _until_done_or_told,
+            settings,
+            options,
+            backend_options={"use_uvloop": find_spec("uvloop") is not None},
+        )
+    if result.error is not None:
+        say(str(result.error), result.error.hint)
+    if options["json"]:
+        click.echo(summary_json(result.summary))
+    else:
+        click.echo(render_summary(result.summary), nl=False)
+    return result.exit_code
+
+
+@contextmanager
+def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
+    """The settings, with the endpoint of an emulator that lives as long as the block if asked."""
+    service = settings.service
+    if not options["emulate"]:
+        if options["faults"]:
+            raise UsageError("--faults needs --emulate", hint="the real service has its own")
+        yield settings
+        return
+    if service.endpoint_url is not None:
+        raise UsageError("--emulate and --endpoint-url contradict each other", hint="drop one")
+    with emulator_child(faults=options["faults"]) as url:
+        service = msgspec.structs.replace(service, endpoint_url=url, profile=None)
+        yield msgspec.structs.replace(settings, service=service)
+
+
+async def _until_done_or_told(settings: Settings, options: dict[str, Any]) -> Result:
+    stop = anyio.Event()
+    name = settings.input.path if settings.input is not None else ""
+    with Talk(name, options) as talk, ungrouped():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_listen_for_signals, stop)
+            tasks.start_soon(talk.keep_fresh)
+            result = await provision(
+                settings,
+                on_event=talk.on_event,
+                on_problem=talk.on_problem,
+                stop=stop,
+                tally=talk.tally,
+            )
+            tasks.cancel_scope.cancel()
+    return result
+
+
+async def _listen_for_signals(stop: anyio.Event) -> None:
+    """The first SIGINT or SIGTERM drains; the second ends the process where it stands."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            if stop.is_set():
+                click.echo("stopped at once; the same command resumes", err=True)
+                sys.stdout.flush()
+                os._exit(128 + number)
+            stop.set()
+            click.echo(
+                "stopping: calls in flight finish and are recorded; once more stops at once",
+                err=True,
+            )

@@ -1,0 +1,37 @@
+"""`provisioner plan`: what a run would do, no call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from provisioner.cli import options as opt
+from provisioner.cli.run import RATE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  provisioner plan jobs/campaign.csv
+  provisioner plan jobs/campaign.csv --rate 50 --json""",
+)
+@click.argument("jobs")
+@opt.config
+@opt.ledger
+@opt.campaign
+@opt.option(
+    "--rate",
+    type=click.FloatRange(min=0.01, max=100_000),
+    default=RATE,
+    show_default=True,
+    help="Calls a second.",
+)
+@opt.input_options
+@opt.option("--skip-invalid", is_flag=True, help="Plan without the invalid rows.")
+@opt.json_output
+def plan(jobs: str, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
+    """Tell what a run of JOBS would do, how long it would take and when its sessions close."""
+    from provisioner.cli.inspection import report_plan  # noqa: PLC0415  # keeps --help light
+
+    return report_plan(jobs, options)

@@ -1,0 +1,105 @@
+"""`provisioner run`: validate, record, provision, write the results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from provisioner.cli import options as opt
+
+RATE = 10.0
+_RETRY_FAILED = "--retry-failed"
+
+
+class RunCommand(click.Command):
+    """Takes a value of --retry-failed after `=` only, so that JOBS may follow the bare option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's; the bare option means every failed row."""
+        return super().parse_args(
+            ctx, [f"{_RETRY_FAILED}=*" if each == _RETRY_FAILED else each for each in args]
+        )
+
+
+@click.command(
+    cls=RunCommand,
+    epilog="""\b
+Examples:
+  provisioner run jobs/campaign.csv --emulate --rate 200
+  provisioner run jobs/campaign.csv --region us-east-1 --rate 10
+  provisioner run jobs/campaign.csv --campaign '{stem}-{date}' --out results
+  provisioner run --campaign campaign --retry-failed
+  provisioner run - --format jsonl --campaign night < jobs/campaign.jsonl""",
+)
+@click.argument("jobs", required=False)
+@opt.config
+@opt.ledger
+@opt.campaign
+@opt.option("--out", metavar="DIR", help="Result files. [default: out/<campaign>]")
+@opt.option(
+    "--rate",
+    type=click.FloatRange(min=0.01, max=100_000),
+    default=RATE,
+    show_default=True,
+    help="Calls a second, a ceiling that is never exceeded.",
+)
+@opt.option(
+    "--burst", type=click.IntRange(min=1), default=1, show_default=True, help="Calls at once."
+)
+@opt.option(
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    default=64,
+    show_default=True,
+    help="Calls on the wire at once.",
+)
+@opt.option(
+    "--max-attempts",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Attempts per job and run.",
+)
+@opt.option(
+    "--settle",
+    type=opt.Duration(),
+    default="15m",
+    show_default=True,
+    help="How long an unanswered attempt is left alone before a listing may prove its absence.",
+)
+@opt.service_options
+@opt.option("--preflight/--no-preflight", default=True, help="Check each connector first.")
+@opt.option(
+    "--emulate", is_flag=True, help="Run against an emulator of our own: no account needed."
+)
+@opt.option(
+    "--faults",
+    metavar="LIST",
+    default="",
+    help="With --emulate: faults, such as throttle=1%,unavailable=1%,latency=30ms.",
+)
+@opt.input_options
+@opt.option("--skip-invalid", is_flag=True, help="Set invalid rows aside instead of refusing.")
+@opt.option("--extend", is_flag=True, help="Add the new rows of a job file that has changed.")
+@opt.option(
+    _RETRY_FAILED,
+    metavar="[=CODE]",
+    help="Send failed rows again; with =CODE those that failed with this error code.",
+)
+@opt.option("--limit", type=click.IntRange(min=1), help="Jobs of this run at most.")
+@opt.option(
+    "--results", type=click.Choice(["csv", "jsonl"]), help="Default: the job file's own format."
+)
+@opt.log_options
+@opt.option("--quiet", is_flag=True, help="No progress; warnings and errors only.")
+@opt.json_output
+def run(jobs: str | None, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
+    """Validate JOBS, record them, provision each exactly once, write the results.
+
+    JOBS is CSV or JSONL; - is standard input. Without JOBS, --campaign resumes a recorded one.
+    Running the same command again resumes: what is done is done.
+    """
+    from provisioner.cli.night import execute  # noqa: PLC0415  # keeps --help light
+
+    return execute(jobs, options)

@@ -1,0 +1,26 @@
+"""`provisioner status`: campaigns and their counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from provisioner.cli import options as opt
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  provisioner status
+  provisioner status --campaign campaign --json""",
+)
+@opt.config
+@opt.ledger
+@opt.option("--campaign", metavar="NAME", help="This campaign only.")
+@opt.json_output
+def status(**options: Any) -> int:  # noqa: ANN401  # click's options, by name
+    """Show the campaigns of a ledger and their rows by state; a run may be going on."""
+    from provisioner.cli.records import show_status  # noqa: PLC0415  # keeps --help light
+
+    return show_status(options)
