@@ -1,0 +1,207 @@
+import asyncio
+from collections import Counter
+from random import Random
+
+import msgspec
+import pytest
+
+from provisioner.clock import VirtualClock
+from provisioner.errors import ConfigurationError
+from provisioner.events import RateChanged
+from provisioner.job import Outcome, Verdict
+from provisioner.pacing import build_limiter
+from provisioner.settings import PaceSettings
+
+ACCEPTED = Outcome(verdict=Verdict.CREATED)
+THROTTLED = Outcome(verdict=Verdict.RETRYABLE, throttled=True)
+UNANSWERED = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
+
+
+class LateClock(VirtualClock):
+    """Timers fire up to `late` seconds late, as they do in a busy process."""
+
+    def __init__(self, late):
+        super().__init__()
+        self.late = late
+        self.random = Random(7)
+
+    async def sleep(self, seconds):
+        await super().sleep(seconds + self.random.uniform(0, self.late))
+
+
+class World:
+    def __init__(self, rate, *, burst=1, clock=None):
+        self.clock = clock or VirtualClock()
+        self.events = []
+        self.limiter = build_limiter(
+            PaceSettings(rate=rate, burst=burst), self.clock, self.events.append
+        )
+        self.taken = []
+
+    async def caller(self, name, calls=1):
+        for _ in range(calls):
+            await self.limiter.take()
+            self.taken.append((name, self.clock.monotonic()))
+
+    def run(self, *callers):
+        async def program():
+            await asyncio.gather(*callers)
+
+        self.clock.run(program())
+
+    @property
+    def names(self):
+        return [name for name, _ in self.taken]
+
+    @property
+    def times(self):
+        return [time for _, time in self.taken]
+
+
+def test_callers_are_served_in_the_order_they_came():
+    world = World(10.0)
+    world.run(*(world.caller(name) for name in range(20)))
+    assert world.names == list(range(20))
+
+
+def test_callers_who_come_back_share_alike():
+    world = World(10.0)
+    world.run(*(world.caller(name, calls=5) for name in range(4)))
+    # The first comes back before the others have come at all.
+    assert world.names[:17] == [0, *([0, 1, 2, 3] * 4)]
+
+
+def test_calls_start_an_interval_apart():
+    world = World(10.0)
+    world.run(world.caller("a", calls=5))
+    assert world.times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_newcomer_does_not_overtake_one_who_waits_for_a_token_that_is_there():
+    world = World(10.0)
+
+    async def newcomer():
+        await world.clock.sleep(0.1)
+        await world.caller("new")
+
+    world.run(world.caller("first"), world.caller("waiting"), newcomer())
+    assert world.names == ["first", "waiting", "new"]
+
+
+def test_a_token_that_is_there_is_taken_without_giving_way():
+    world = World(10.0)
+
+    async def program():
+        bystander = asyncio.create_task(asyncio.sleep(0))
+        await world.limiter.take()
+        ran = bystander.done()
+        await bystander
+        return ran
+
+    assert world.clock.run(program()) is False
+
+
+@pytest.mark.parametrize("cancelled", [1, 2], ids=["the first in line", "one behind it"])
+def test_a_cancelled_wait_costs_no_token(cancelled):
+    world = World(1.0)
+
+    async def program():
+        tasks = [asyncio.create_task(world.caller(name)) for name in range(4)]
+        await world.clock.sleep(0.5)
+        tasks[cancelled].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    world.clock.run(program())
+    assert world.times == pytest.approx([0.0, 1.0, 2.0])
+    assert world.names == [name for name in range(4) if name != cancelled]
+
+
+@pytest.mark.parametrize("rate", [1.0, 10.0, 100.0, 500.0, 2000.0, 5000.0])
+def test_late_timers_do_not_lower_the_rate(rate):
+    world = World(rate, clock=LateClock(0.015))
+    calls = max(40, int(2 * rate))
+    world.run(*(world.caller(name, calls=calls // 20) for name in range(20)))
+    elapsed = world.times[-1] - world.times[0]
+    assert (len(world.times) - 1) / elapsed == pytest.approx(rate, rel=0.01)
+
+
+def test_a_stall_is_not_caught_up():
+    world = World(100.0)
+
+    async def stall():
+        await world.clock.sleep(1.0)
+        world.clock.now += 5.0
+
+    world.run(world.caller("a", calls=300), stall())
+    per_second = Counter(int(time) for time in world.times)
+    assert max(per_second.values()) <= 100 + 1 + 2
+
+
+def test_throttles_slow_it_down_and_say_so():
+    world = World(10.0)
+    world.clock.now = 2.0
+    for sent_at in (1.5, 1.6):
+        world.limiter.observe(THROTTLED, sent_at=sent_at)
+    assert world.limiter.rate == 5.0
+    assert world.events == [
+        RateChanged(
+            rate=5.0, previous=10.0, reason="throttled by the service", at=world.clock.time()
+        )
+    ]
+
+
+def test_recovery_is_told_as_well():
+    world = World(10.0)
+    world.clock.now = 2.0
+    for sent_at in (1.5, 1.6):
+        world.limiter.observe(THROTTLED, sent_at=sent_at)
+    for _ in range(20):
+        world.limiter.observe(ACCEPTED, sent_at=4.0)
+    assert [event.reason for event in world.events] == ["throttled by the service", "no throttles"]
+
+
+def test_a_call_nobody_answered_says_nothing():
+    world = World(10.0)
+    world.clock.now = 2.0
+    for _ in range(100):
+        silent_throttle = msgspec.structs.replace(UNANSWERED, throttled=True)
+        world.limiter.observe(silent_throttle, sent_at=1.5)
+    assert world.events == []
+
+
+def test_a_caller_already_waiting_feels_a_new_rate_within_a_second():
+    world = World(100.0)
+
+    async def program():
+        await world.limiter.take()
+        for sent_at in (2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 8.0, 8.0, 10.0, 10.0, 12.0, 12.0, 14.0, 14.0):
+            world.clock.now = sent_at
+            world.limiter.observe(THROTTLED, sent_at=sent_at)
+        slow = world.limiter.rate
+        await world.limiter.take()
+        waiting = asyncio.create_task(world.caller("waiting"))
+        await world.clock.sleep(0.01)
+        for _ in range(2):
+            world.clock.now += 5.0
+            for _ in range(20):
+                world.limiter.observe(ACCEPTED, sent_at=world.clock.now)
+        before = world.clock.now
+        await waiting
+        return slow, world.clock.now - before
+
+    slow, waited = world.clock.run(program())
+    assert slow == 1.0
+    assert waited <= 1.0
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 0.001, 1e6, float("nan"), float("inf")])
+def test_a_rate_out_of_range_is_refused(rate):
+    with pytest.raises(ConfigurationError) as refused:
+        World(rate)
+    assert "--rate" in refused.value.hint
+
+
+def test_a_burst_of_none_is_refused():
+    with pytest.raises(ConfigurationError) as refused:
+        World(1.0, burst=0)
+    assert "--burst" in refused.value.hint
