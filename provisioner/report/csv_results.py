@@ -19,6 +19,7 @@ _INVISIBLE = (
 )
 _CONTROL = frozenset("\t\r\n")
 _NUMBER = re.compile(r"[+-]?\d++(?:\.\d++)?", re.ASCII)
+_NESTED = frozenset({b"{", b"["})
 
 _decode_text = msgspec.json.Decoder(str).decode
 
@@ -38,41 +39,34 @@ def defused(cell: str) -> str:
 class CsvResults:
     """Writes rows to one file: the row's own cells, ours, then any beyond the header.
 
-    A line that could not be read stands in the first column. Columns of the job file that have
-    our names (it was a result file) are replaced.
+    A line that could not be read stands in the first column.
     """
 
     def __init__(self, file: TextIO, layout: Layout) -> None:
         self._columns = layout.columns
-        self._kept = [i for i, name in enumerate(self._columns) if name not in COLUMNS]
         self._lines = _Lines(file, layout.delimiter)
         file.write(_BYTE_ORDER_MARK if layout.bom else "")
-        self._lines.add([*(self._columns[i] for i in self._kept), *COLUMNS])
+        self._lines.add([*layout.columns, *COLUMNS])
 
     def write(self, row: RowResult) -> None:
         """Add one row."""
-        own, beyond = self._cells(row.cells)
-        ours = ["" if value is None else str(value) for value in record(row)]
-        self._lines.add(own + ours + beyond)
+        own = self._cells(row.cells)
+        width = len(self._columns)
+        own[width:width] = [""] * (width - len(own)) + [
+            "" if value is None else str(value) for value in record(row)
+        ]
+        self._lines.add(own)
 
-    def _cells(self, text: str) -> tuple[list[str], list[str]]:
-        """The row's own cells under the header, and those beyond it."""
+    def _cells(self, text: str) -> list[str]:
         cells = own_cells(text)
         if isinstance(cells, dict):
             return self._members(cells)
-        if isinstance(cells, str):
-            cells = [cells]
-        width = len(self._columns)
-        if len(cells) < width:
-            cells += [""] * (width - len(cells))
-        if len(self._kept) == len(cells):
-            return cells, []
-        return [cells[i] for i in self._kept], cells[width:]
+        return [cells] if isinstance(cells, str) else cells
 
-    def _members(self, members: dict[str, msgspec.Raw]) -> tuple[list[str], list[str]]:
-        own = [_cell(members.pop(self._columns[i], None)) for i in self._kept]
-        beyond = {name: members[name] for name in members if name not in COLUMNS}
-        return own, [msgspec.json.encode(beyond).decode()] if beyond else []
+    def _members(self, members: dict[str, msgspec.Raw]) -> list[str]:
+        """By column, then what no column is named for, as one JSON object."""
+        cells = [_cell(members.pop(name, None)) for name in self._columns]
+        return [*cells, msgspec.json.encode(members).decode()] if members else cells
 
 
 class _Lines:
@@ -119,6 +113,8 @@ class _LineFeeds:
 def _cell(value: msgspec.Raw | None) -> str:
     """A JSON value as a cell: texts bare, null empty, the rest as compact JSON."""
     raw = b"null" if value is None else bytes(value)
-    if raw.startswith(b'"'):
+    if raw[:1] == b'"':
         return _decode_text(raw)
-    return "" if raw == b"null" else msgspec.json.format(raw, indent=-1).decode()
+    if raw[:1] in _NESTED:
+        return msgspec.json.format(raw, indent=-1).decode()
+    return "" if raw == b"null" else raw.decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -45,7 +45,9 @@ COLUMNS = (
 OwnCells: TypeAlias = list[str] | str | dict[str, msgspec.Raw]
 """A CSV row's cells, a line that could not be read, or a JSONL row's members."""
 
-_UNSETTLED = frozenset({JobState.AMBIGUOUS, JobState.IN_FLIGHT})
+_NOTHING = (None,) * 7
+_UNSETTLED = dict.fromkeys((JobState.AMBIGUOUS, JobState.IN_FLIGHT), "needs_review")
+_STATUSES = {state: _UNSETTLED.get(state, state.value) for state in JobState}
 _decode_session = msgspec.json.Decoder(Session).decode
 _decode_cells: Callable[[str], OwnCells] = msgspec.json.Decoder(OwnCells).decode
 
@@ -58,26 +60,12 @@ def own_cells(text: str) -> OwnCells:
         return text
 
 
-class _Provisioned(NamedTuple):
-    voice_connector_id: str | None = None
-    proxy_session_id: str | None = None
-    proxy_phone_number_1: str | None = None
-    proxy_phone_number_2: str | None = None
-    name: str | None = None
-    expiry_minutes: int | None = None
-    created_at: str | None = None
-
-
-_NOTHING = _Provisioned()
-
-
 def record(row: RowResult) -> tuple[str | int | None, ...]:
     """The values of `COLUMNS` for a row; None where there is none."""
-    status = JobState.NEEDS_REVIEW if row.state in _UNSETTLED else row.state
     return (
         row.number,
         row.key,
-        status.value,
+        _STATUSES[row.state],
         *_provisioned(row.request, row.session_json),
         row.attempts,
         row.error_code,
@@ -86,23 +74,23 @@ def record(row: RowResult) -> tuple[str | int | None, ...]:
     )
 
 
-def _provisioned(request: SessionRequest | None, session_json: bytes | None) -> _Provisioned:
+def _provisioned(
+    request: SessionRequest | None, session_json: bytes | None
+) -> tuple[str | int | None, ...]:
+    """From the connector's id to the time of creation; the request fills in for the session."""
     if request is None:
         return _NOTHING
+    connector_id, name, minutes = request.voice_connector_id, request.name, request.expiry_minutes
     if session_json is None:
-        return _Provisioned(
-            voice_connector_id=request.voice_connector_id,
-            name=request.name,
-            expiry_minutes=request.expiry_minutes,
-        )
+        return (connector_id, None, None, None, name, minutes, None)
     session = _decode_session(session_json)
     first, second = request.participants
-    return _Provisioned(
-        session.voice_connector_id or request.voice_connector_id,
+    return (
+        session.voice_connector_id or connector_id,
         session.proxy_session_id,
         session.proxy_number_of(first),
         session.proxy_number_of(second),
-        session.name or request.name,
-        session.expiry_minutes or request.expiry_minutes,
+        session.name or name,
+        session.expiry_minutes or minutes,
         session.created_at,
     )

@@ -219,15 +219,6 @@ def test_our_own_cells_are_defused_too(tmp_path):
     assert (shown["_job_key"], shown["_error_message"]) == ("'=1", "'@evil")
 
 
-def test_a_result_file_fed_back_has_our_columns_once(tmp_path):
-    layout = Layout(format="csv", columns=("a", "_row", "_status", "_mine"))
-    write_results([row(("x", "99", "failed", "kept", "beyond"))], layout, tmp_path, None)
-    header, line = (tmp_path / "pending.csv").read_text().splitlines()
-    assert header.startswith("a,_mine,_row,_job_key,_status,_voice")
-    assert line.startswith("x,kept,1,key-1,pending,")
-    assert line.endswith(",beyond")
-
-
 def test_jsonl_keeps_the_row_verbatim_in_front(tmp_path):
     write_results([row('{"note": 1.0e2, "deep": {"b":1, "a":[ ]}}')], JSONL, tmp_path, None)
     line = (tmp_path / "pending.jsonl").read_text()
@@ -246,14 +237,6 @@ def test_an_empty_object_gets_our_members_alone(tmp_path):
 def test_an_unreadable_line_of_jsonl_is_kept_raw(tmp_path):
     shown = only([row(json.dumps("{half"))], JSONL, tmp_path)
     assert (shown["_raw"], shown["_row"]) == ("{half", 1)
-
-
-def test_a_jsonl_result_fed_back_has_our_members_once(tmp_path):
-    cells = '{"a": 1.50, "_row": 99, "_mine": true}'
-    write_results([row(cells)], JSONL, tmp_path, None)
-    line = (tmp_path / "pending.jsonl").read_text()
-    assert line.startswith('{"a":1.50,"_mine":true,"_row":1,')
-    assert line.count('"_row"') == 1
 
 
 def test_a_csv_campaign_can_have_jsonl_results(tmp_path):
@@ -276,7 +259,7 @@ def test_a_jsonl_campaign_can_have_csv_results(tmp_path):
 
 
 def test_members_the_layout_does_not_know_follow_as_one_json_cell(tmp_path):
-    shown = only([row('{"note": "n", "late": 1.0, "_row": 5}')], JSONL, tmp_path, form="csv")
+    shown = only([row('{"note": "n", "late": 1.0}')], JSONL, tmp_path, form="csv")
     assert shown[None] == ['{"late":1.0}']
 
 
