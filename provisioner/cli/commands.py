@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 
 import click
 
@@ -37,6 +36,8 @@ class Commands(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415  # keeps --help light
+
         click.echo(f"provisioner {version('provisioner')}")
         ctx.exit()
 

@@ -9,6 +9,7 @@ _VARIABLE = "_PROVISIONER_COMPLETE"
 
 
 @click.command(
+    short_help="Print the completion script of a shell.",
     epilog="""\b
 Examples:
   eval "$(provisioner completion bash)"

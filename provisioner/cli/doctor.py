@@ -10,6 +10,7 @@ from provisioner.cli import options as opt
 
 
 @click.command(
+    short_help="Check environment, credentials, connector, ledger.",
     epilog="""\b
 Examples:
   provisioner doctor

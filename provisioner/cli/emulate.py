@@ -10,6 +10,7 @@ from provisioner.cli import options as opt
 
 
 @click.command(
+    short_help="Serve the local emulator of the service.",
     epilog="""\b
 Examples:
   provisioner emulate --port 8080

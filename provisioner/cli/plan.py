@@ -11,6 +11,7 @@ from provisioner.cli.run import RATE
 
 
 @click.command(
+    short_help="What a run would do, no call.",
     epilog="""\b
 Examples:
   provisioner plan jobs/campaign.csv
@@ -32,6 +33,6 @@ Examples:
 @opt.json_output
 def plan(jobs: str, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
     """Tell what a run of JOBS would do, how long it would take and when its sessions close."""
-    from provisioner.cli.inspection import report_plan  # noqa: PLC0415  # keeps --help light
+    from provisioner.cli.planning import report_plan  # noqa: PLC0415  # keeps --help light
 
     return report_plan(jobs, options)

@@ -10,6 +10,7 @@ from provisioner.cli import options as opt
 
 
 @click.command(
+    short_help="Write the result files of a campaign again.",
     epilog="""\b
 Examples:
   provisioner results --campaign campaign

@@ -24,6 +24,7 @@ class RunCommand(click.Command):
 
 @click.command(
     cls=RunCommand,
+    short_help="Validate, record, provision, write the results.",
     epilog="""\b
 Examples:
   provisioner run jobs/campaign.csv --emulate --rate 200

@@ -10,6 +10,7 @@ from provisioner.cli import options as opt
 
 
 @click.command(
+    short_help="Campaigns and their counts.",
     epilog="""\b
 Examples:
   provisioner status

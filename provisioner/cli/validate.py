@@ -10,6 +10,7 @@ from provisioner.cli import options as opt
 
 
 @click.command(
+    short_help="Every problem of a job file, no call.",
     epilog="""\b
 Examples:
   provisioner validate jobs/campaign.csv

@@ -1,19 +1,20 @@
 """The durable record of campaigns, jobs and attempts, in SQLite."""
 
-from provisioner.ledger.connection import connect_to_throwaway, ledger_path
+from provisioner.ledger.connection import ledger_path
+from provisioner.ledger.forecast import Expiries, Forecast, open_forecast
 from provisioner.ledger.group_commit import GroupCommitLedger
 from provisioner.ledger.immediate import ImmediateLedger
-from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.reader import SqliteReader, open_reader
 from provisioner.ledger.sqlite import SqliteLedger
 
 __all__ = [
+    "Expiries",
+    "Forecast",
     "GroupCommitLedger",
     "ImmediateLedger",
-    "SqliteIntake",
     "SqliteLedger",
     "SqliteReader",
-    "connect_to_throwaway",
     "ledger_path",
+    "open_forecast",
     "open_reader",
 ]

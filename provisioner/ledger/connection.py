@@ -64,7 +64,7 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
 def connect_to_throwaway() -> sqlite3.Connection:
     """A private ledger that spills to a temporary file and vanishes when it is closed."""
     with writing("in the temporary folder"):
-        connection = _connect("")
+        connection = _connect("file:", uri=True)
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(SCHEMA)
         return connection

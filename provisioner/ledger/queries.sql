@@ -108,3 +108,18 @@ INSERT INTO runs (campaign_id, ended_at, summary) VALUES (:campaign_id, :ended_a
 
 -- name: last_run
 SELECT summary FROM runs WHERE campaign_id = :campaign_id ORDER BY id DESC LIMIT 1
+
+-- name: attach
+ATTACH DATABASE :uri AS recorded
+
+-- name: overlap
+SELECT theirs.state, count(*)
+FROM jobs AS ours
+JOIN recorded.jobs AS theirs ON theirs.key = ours.key AND theirs.problem IS NULL
+JOIN recorded.campaigns AS campaign ON campaign.id = theirs.campaign_id
+WHERE ours.problem IS NULL AND campaign.name = :name
+GROUP BY theirs.state
+
+-- name: expiries
+SELECT count(*), count(expiry), min(expiry), max(expiry)
+FROM (SELECT json_extract(request, '$.ExpiryMinutes') AS expiry FROM jobs WHERE problem IS NULL)

@@ -1,0 +1,99 @@
+"""Looking at a job file without sending anything; the body of `validate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import msgspec
+
+from provisioner.campaign import new_campaign
+from provisioner.cli.settings import input_settings
+from provisioner.errors import ExitCode
+from provisioner.intake import ProblemSink, record
+from provisioner.job import Problem
+from provisioner.ledger import Forecast, open_forecast
+from provisioner.ports import Recorded
+from provisioner.report import problems_json, render_problems
+from provisioner.settings import Settings
+from provisioner.source import open_source
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job file holds, in rows."""
+
+    input: str
+    rows: int
+    valid: int
+    rejected: int
+    duplicates: int
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Whether a run would take it."""
+        return ExitCode.INPUT_REFUSED if self.rejected else ExitCode.OK
+
+    def __str__(self) -> str:
+        return (
+            f"{self.input}: {self.rows:,} rows, {self.valid:,} valid, "
+            f"{self.rejected:,} invalid, {self.duplicates:,} duplicates"
+        )
+
+
+@contextmanager
+def looked_at(settings: Settings, on_problem: ProblemSink) -> Iterator[tuple[Forecast, Inspection]]:
+    """The job file of `settings`, read, validated and recorded nowhere."""
+    assert settings.input is not None  # noqa: S101  # both commands take a job file
+    source = open_source(settings.input)
+    campaign = new_campaign(settings, source)
+    with open_forecast(campaign) as forecast, forecast.intake as intake:
+        recorded = record(source, intake, campaign.name, on_problem)
+        yield forecast, _inspection(source.name, recorded)
+
+
+def report_problems(jobs: str, options: dict[str, Any]) -> int:
+    """Every problem and then the counts on stdout; the exit code."""
+    settings = Settings(input=input_settings(jobs, options))
+    tell = _as_json if options["json"] else _as_text
+    with tell(jobs) as (on_problem, conclude), looked_at(settings, on_problem) as (_, found):
+        conclude(found)
+    return found.exit_code
+
+
+def _inspection(name: str, recorded: Recorded) -> Inspection:
+    return Inspection(
+        input=name,
+        rows=recorded.new + recorded.rejected + recorded.duplicates,
+        valid=recorded.new,
+        rejected=recorded.rejected,
+        duplicates=recorded.duplicates,
+    )
+
+
+@contextmanager
+def _as_text(name: str) -> Iterator[tuple[ProblemSink, Callable[[Inspection], None]]]:
+    def on_problem(problem: Problem) -> None:
+        for line in render_problems(name, [problem]):
+            click.echo(line)
+
+    yield on_problem, lambda found: click.echo(str(found))
+
+
+@contextmanager
+def _as_json(name: str) -> Iterator[tuple[ProblemSink, Callable[[Inspection], None]]]:
+    """One object, written as the problems come: a file may have a million."""
+    written = 0
+
+    def on_problem(problem: Problem) -> None:
+        nonlocal written
+        for each in problems_json(name, [problem]):
+            click.echo((b"," if written else b'{"problems":[') + each, nl=False)
+            written += 1
+
+    def conclude(found: Inspection) -> None:
+        start = b"]," if written else b'{"problems":[],'
+        click.echo(start + msgspec.json.encode(found).removeprefix(b"{"))
+
+    yield on_problem, conclude
