@@ -15,9 +15,10 @@ def check_endpoint(url: str) -> None:
         ConfigurationError: it cannot be used.
     """
     if not _is_well_formed(url):
+        without_password = url.rpartition("@")[2]
         raise ConfigurationError(
-            f"The endpoint {url!r} is not a URL of a service.",
-            hint="Write it as https://host or http://127.0.0.1:8000.",
+            f"The endpoint {without_password!r} is not a URL of a service.",
+            hint="Write it as https://host or http://127.0.0.1:8000, without a user or a query.",
         )
     if urlsplit(url).scheme != "https" and not is_loopback(url):
         raise ConfigurationError(

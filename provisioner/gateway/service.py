@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 
-from provisioner.errors import CredentialsError, ExitCode, ProvisionerError, ServiceError
 from provisioner.gateway import answer
 from provisioner.gateway.classification import classify
 from provisioner.gateway.client import Client, connect_timeout, open_client
+from provisioner.gateway.connector import unusable, usable
 from provisioner.job import Outcome, Verdict
 from provisioner.ports import Clock, Gateway, RetryPolicy
 from provisioner.session import ConnectorProxy, SessionRequest
@@ -19,14 +19,6 @@ from provisioner.settings import ServiceSettings
 
 CREATE = "CreateProxySession"
 READ_PROXY = "GetVoiceConnectorProxy"
-
-_UNREACHABLE = {
-    "ConnectionRefused": "nothing is listening there",
-    "NameNotResolved": "its name cannot be resolved",
-    "TlsHandshake": "no TLS connection can be made",
-    "ConnectTimeout": "it does not accept a connection in time",
-    "ReadTimeout": "it does not answer in time",
-}
 
 
 @asynccontextmanager
@@ -82,10 +74,10 @@ class ServiceGateway:
             attempts += 1
             found = await self._read_proxy(connector_id)
             if not isinstance(found, Outcome):
-                return _usable(found, connector_id)
+                return usable(found, connector_id)
             delay = self._retry.delay(found, attempts)
             if delay is None:
-                raise self._given_up(found, connector_id)
+                raise unusable(found, connector_id, self._client.meta.endpoint_url)
             await self._clock.sleep(delay)
 
     async def _read_proxy(self, connector_id: str) -> ConnectorProxy | Outcome | None:
@@ -98,41 +90,3 @@ class ServiceGateway:
                 return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE)
             return outcome
         return answer.connector_proxy(parsed)
-
-    def _given_up(self, outcome: Outcome, connector_id: str) -> ProvisionerError:
-        endpoint = self._client.meta.endpoint_url
-        if outcome.fatal_exit == ExitCode.CREDENTIALS:
-            return CredentialsError(
-                f"{endpoint} does not let these credentials read voice connector "
-                f"{connector_id}: {_said(outcome)}",
-                hint="Allow chime:GetVoiceConnectorProxy, chime:CreateProxySession and "
-                "chime:ListProxySessions; `aws sts get-caller-identity` shows who is asking.",
-            )
-        if outcome.answered:
-            return ServiceError(
-                f"Voice connector {connector_id} cannot be used: {_said(outcome)}",
-                hint="Compare its id and region with `aws chime-sdk-voice list-voice-connectors`.",
-            )
-        reason = _UNREACHABLE.get(outcome.error_code or "", _said(outcome))
-        return ServiceError(
-            f"The service at {endpoint} cannot be reached: {reason}.",
-            hint="Check the region, the network, proxies and --endpoint-url.",
-        )
-
-
-def _usable(proxy: ConnectorProxy | None, connector_id: str) -> ConnectorProxy:
-    if proxy is None:
-        raise ServiceError(
-            f"Voice connector {connector_id} has no proxy configuration.",
-            hint="Give it one with `aws chime-sdk-voice put-voice-connector-proxy`.",
-        )
-    if proxy.disabled:
-        raise ServiceError(
-            f"The proxy of voice connector {connector_id} is disabled.",
-            hint="Enable it with `aws chime-sdk-voice put-voice-connector-proxy --no-disabled`.",
-        )
-    return proxy
-
-
-def _said(outcome: Outcome) -> str:
-    return ": ".join(filter(None, (outcome.error_code, outcome.message)))

@@ -1,0 +1,60 @@
+"""Why a voice connector cannot be used, as an error that says what to do."""
+
+from __future__ import annotations
+
+from provisioner.errors import CredentialsError, ExitCode, ProvisionerError, ServiceError
+from provisioner.job import Outcome, Verdict
+from provisioner.session import ConnectorProxy
+
+_UNREACHABLE = {
+    "ConnectionRefused": "nothing is listening there",
+    "NameNotResolved": "its name cannot be resolved",
+    "TlsHandshake": "no TLS connection can be made",
+    "ConnectTimeout": "it does not accept a connection in time",
+    "ReadTimeout": "it does not answer in time",
+}
+
+
+def usable(proxy: ConnectorProxy | None, connector_id: str) -> ConnectorProxy:
+    """The proxy configuration itself.
+
+    Raises:
+        ServiceError: there is none, or it is disabled.
+    """
+    if proxy is None:
+        raise ServiceError(
+            f"Voice connector {connector_id} has no proxy configuration.",
+            hint="Give it one with `aws chime-sdk-voice put-voice-connector-proxy`.",
+        )
+    if proxy.disabled:
+        raise ServiceError(
+            f"The proxy of voice connector {connector_id} is disabled.",
+            hint="Enable it with `aws chime-sdk-voice put-voice-connector-proxy --no-disabled`.",
+        )
+    return proxy
+
+
+def unusable(outcome: Outcome, connector_id: str, endpoint: str) -> ProvisionerError:
+    """The error that `outcome`, of reading a connector at `endpoint`, amounts to."""
+    said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
+    if outcome.fatal_exit == ExitCode.CREDENTIALS:
+        return CredentialsError(
+            f"These credentials may not read voice connector {connector_id}: {said}",
+            hint="Allow chime:GetVoiceConnectorProxy, chime:CreateProxySession and "
+            "chime:ListProxySessions; `aws sts get-caller-identity` shows who is asking.",
+        )
+    if not outcome.answered:
+        reason = _UNREACHABLE.get(outcome.error_code or "", said)
+        return ServiceError(
+            f"The service at {endpoint} cannot be reached: {reason}.",
+            hint="Check the region, the network, proxies and --endpoint-url.",
+        )
+    if outcome.verdict is Verdict.RETRYABLE:
+        return ServiceError(
+            f"The service at {endpoint} is unwell: {said}",
+            hint="Run it again later: nothing was sent.",
+        )
+    return ServiceError(
+        f"Voice connector {connector_id} cannot be used: {said}",
+        hint="Compare its id and region with `aws chime-sdk-voice list-voice-connectors`.",
+    )
