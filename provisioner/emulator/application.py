@@ -75,7 +75,7 @@ class ServiceApplication:
 
     def _render(self, reply: Reply) -> HttpResponse:
         settings = self._emulator.settings
-        headers = b"x-amzn-RequestId: %b\r\n" % request_id(settings.seed, reply.number)
+        headers = b"x-amzn-RequestId: %b\r\n" % self._emulator.request_id(reply.number).encode()
         body = b""
         if isinstance(reply.body, Refusal):
             refusal = reply.body
@@ -99,11 +99,6 @@ class ServiceApplication:
         body = self._encode({"Message": status.phrase})
         headers = _JSON + b"x-amzn-ErrorType: %b\r\n" % code
         return HttpResponse(status=status, headers=headers, body=body)
-
-
-def request_id(seed: int, number: int) -> bytes:
-    """An id unlike any other of this emulator, the same at every run."""
-    return b"%08x-0000-4000-8000-%012x" % (seed & 0xFFFFFFFF, number)
 
 
 def _route(path: bytes) -> tuple[dict[bytes, str], dict[str, object]] | None:

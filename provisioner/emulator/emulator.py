@@ -120,6 +120,14 @@ class Emulator:
             return self._spoiled(number, operation, answer, fault)
         return self._reply(number, SUCCESS.get(operation, OK), answer)
 
+    def request_id(self, number: int) -> str:
+        """A reply's id, unlike any other of this emulator and the same at every run."""
+        return f"{self.settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-{number:012x}"
+
+    def latency(self, number: int) -> float:
+        """Seconds that the request of this number takes under the plan in force."""
+        return self._dice.latency(number)
+
     def refuse(self, operation: str, refusal: Refusal, now: float) -> Reply:
         """The reply to a request that a face turned away before it reached the service."""
         return self._reply(self.tally.arrived(operation, now), refusal.status, refusal)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+PROXY_DISABLED = "The proxy of the voice connector is disabled"
+"""What creating a session there is told; an assumption, the service documents no answer."""
+
 _SUFFIX = "Exception"
 
 
@@ -21,6 +26,11 @@ class Refusal(Exception):  # noqa: N818 - an answer of the service, not an error
         return {"UnauthorizedClient": "Unauthorized", "ThrottledClient": "Throttled"}.get(
             short, short
         )
+
+    @property
+    def is_about_connector(self) -> bool:
+        """Whether no other call to the connector would fare better: it is missing or disabled."""
+        return self.status == HTTPStatus.NOT_FOUND or self.message == PROXY_DISABLED
 
 
 def bad_request(message: str) -> Refusal:

@@ -12,7 +12,7 @@ import msgspec
 from provisioner.emulator.numbers import COUNTRIES, NumberPool
 from provisioner.emulator.quota import QuotaGate
 from provisioner.emulator.record import Record, describe, page_position, page_token
-from provisioner.emulator.refusal import bad_request, not_found, throttled
+from provisioner.emulator.refusal import PROXY_DISABLED, bad_request, not_found, throttled
 from provisioner.emulator.requests import (
     Answer,
     CreateProxySession,
@@ -253,5 +253,5 @@ def _usable(proxy: Proxy | None) -> Proxy:
     if proxy is None:
         raise bad_request("The voice connector has no proxy configuration")
     if proxy.disabled:
-        raise bad_request("The proxy of the voice connector is disabled")
+        raise bad_request(PROXY_DISABLED)
     return proxy
