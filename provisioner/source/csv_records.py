@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator
 
-from provisioner.source.lines import LINE_LENGTH, Lines, is_overlong
+from provisioner.source.lines import LINE_LENGTH, Lines
 
 
 class BrokenRecordError(ValueError):
@@ -34,7 +34,7 @@ def split_record(line: str, lines: Lines, delimiter: str) -> list[str]:
     Raises:
         BrokenRecordError: as `read_record`.
     """
-    if is_overlong(line):
+    if len(line) > LINE_LENGTH:
         raise BrokenRecordError(f"longer than {LINE_LENGTH} characters; split or shorten it", line)
     if '"' not in line:
         return line.rstrip("\r\n").split(delimiter)

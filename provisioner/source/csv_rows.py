@@ -27,6 +27,7 @@ class CsvRows:
         self._pair = self._picker(PARTICIPANTS)
         self._labels_of = self._picker(("name", "job_id"))
         self._terms = self._picker(TERMS)
+        self._keeps_all = len(header.kept) == self._width
         self._kept: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*header.kept)
 
     def layout(self, *, bom: bool) -> Layout:
@@ -52,9 +53,10 @@ class CsvRows:
     def _row(self, number: int, line: int, cells: list[str]) -> Row:
         if len(cells) > self._width:
             return self._overfull(number, line, cells)
-        # One empty cell more: what a column that the file lacks is read from.
-        cells += [""] * (self._width + 1 - len(cells))
+        if len(cells) < self._width:
+            cells += [""] * (self._width - len(cells))
         text = _sound_json(self._own(cells))
+        cells.append("")  # what a column that the file lacks is read from
         if text is not None:
             name, job_id = self._labels_of(cells)
             accepted = self._validator.recognise(
@@ -68,7 +70,7 @@ class CsvRows:
 
     def _examined(self, number: int, line: int, cells: list[str]) -> Row:
         header = self._header
-        text = _encode([replaced(cell) for cell in self._own(cells)]).decode()
+        text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()
         verdict = self._validator.examine(
             {column: cells[index] for column, index in header.columns.items()}
         )
@@ -97,8 +99,7 @@ class CsvRows:
         ]
 
     def _overfull(self, number: int, line: int, cells: list[str]) -> Row:
-        extra = cells[self._width :]
-        own = [replaced(cell) for cell in (*self._own(cells), *extra)]
+        own = [replaced(cell) for cell in (*self._kept(cells), *cells[self._width :])]
         fault = Fault(
             column=None,
             message=f"the header has {self._width} columns and this row {len(cells)} cells; "
@@ -108,9 +109,7 @@ class CsvRows:
         return Row(number=number, line=line, cells=_encode(own).decode(), problems=problems)
 
     def _own(self, cells: list[str]) -> Sequence[str]:
-        if len(self._header.kept) == self._width:
-            return cells[: self._width]
-        return self._kept(cells)
+        return cells if self._keeps_all else self._kept(cells)
 
     def _picker(self, columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
         return itemgetter(*(self._header.columns.get(column, self._width) for column in columns))

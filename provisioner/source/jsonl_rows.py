@@ -11,7 +11,7 @@ from provisioner.ports import Layout
 from provisioner.source.columns import PARTICIPANTS
 from provisioner.source.jsonl_fields import gather
 from provisioner.source.jsonl_shape import Shape, shape_of
-from provisioner.source.lines import LINE_LENGTH, Lines, is_overlong
+from provisioner.source.lines import LINE_LENGTH, Lines
 from provisioner.source.problems import (
     HOLDS_NUL,
     NOT_DECODABLE,
@@ -24,6 +24,7 @@ from provisioner.source.validation import Accepted, Fault, Validator
 _SHAPES_MAXIMUM = 1024
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _BYTE = re.compile(r" \(byte (\d+)\)")
+_SEQUENCE = (list, tuple)
 _NO_OBJECT = "not a JSON object; write one object to a line"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -80,7 +81,7 @@ class JsonlRows:
         pair = shape.pair(record)
         name, job_id = record.get(shape.name, ""), record.get(shape.job_id, "")
         if not (
-            isinstance(pair, list | tuple)
+            isinstance(pair, _SEQUENCE)
             and len(pair) == len(PARTICIPANTS)
             and isinstance(pair[0], str)
             and isinstance(pair[1], str)
@@ -123,7 +124,7 @@ class JsonlRows:
 
 
 def _record(line: str) -> dict[str, object]:
-    if is_overlong(line):
+    if len(line) > LINE_LENGTH:
         raise MalformedLineError(f"longer than {LINE_LENGTH} characters; split or shorten it")
     try:
         record = _decode(line)
@@ -147,7 +148,8 @@ def _own_cells(line: str, shape: Shape) -> str:
 
 
 def _terms(record: Mapping[str, object], shape: Shape) -> bytes:
-    return _encode((shape.terms, [record[key] for key in shape.terms]))
+    # Encoded, `true`, `1` and `1.0` differ, and a list can be looked up.
+    return shape.tag + _encode(shape.terms(record))
 
 
 def _explained(reason: str, line: str) -> str:

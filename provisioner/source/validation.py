@@ -75,8 +75,10 @@ class Validator:
         first, second = canonical_number(pair[0]), canonical_number(pair[1])
         if first is None or second is None or first == second:
             return None
-        name, job_id = name.strip(), job_id.strip()
-        if not NAME.fullmatch(name) or not job_id.isprintable() or len(job_id) > JOB_ID_LENGTH:
+        if name and not NAME.fullmatch(name := name.strip()):
+            return None
+        job_id = job_id.strip()
+        if len(job_id) > JOB_ID_LENGTH or not job_id.isprintable():
             return None
         request = msgspec.structs.replace(like, participants=(first, second), name=name or None)
         return Accepted(key=job_id or identity(request), request=request)
