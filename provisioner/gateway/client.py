@@ -23,7 +23,7 @@ LONGEST_CONNECT = 10.0
 LOOPBACK_REGION = "us-east-1"
 LOOPBACK_KEY = "emulator"
 
-_REGION_HINT = "Give --region, set AWS_REGION, or put a region into the AWS profile."
+_REGION_HINT = "Give --region, set AWS_DEFAULT_REGION, or put a region into the AWS profile."
 _CREDENTIALS_HINT = (
     "Sign in (aws sso login), give --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
     "`aws sts get-caller-identity` shows what is found."

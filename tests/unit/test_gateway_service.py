@@ -237,7 +237,7 @@ def test_missing_credentials_are_told():
 
 def test_a_service_that_stays_unwilling_is_given_up():
     world = World(error(503, "ServiceUnavailableException", "later"))
-    with pytest.raises(ServiceError, match="unwell.*later") as told:
+    with pytest.raises(ServiceError, match=r"unwell.*later") as told:
         world.connector_proxy()
     assert "again later" in told.value.hint
     assert len(world.client.calls) == 3
