@@ -84,7 +84,9 @@ def parse_name(value: object) -> str:
             f"{len(text)} characters; a name has at most {NAME_LENGTH}; shorten it"
         )
     if not NAME.fullmatch(text):
-        raise InvalidValueError("a name has the letters a to z, digits and spaces only")
+        raise InvalidValueError(
+            f"a name has letters a to z, digits and spaces; leave out {_strays(text)}"
+        )
     return text
 
 
@@ -159,6 +161,11 @@ def _text(value: object, *, example: str = '"..."') -> str:
     return value.strip()
 
 
+def _strays(text: str) -> str:
+    strays = dict.fromkeys(each for each in text if not NAME.fullmatch(each))
+    return " ".join(each if each.isprintable() else "control codes" for each in strays)
+
+
 def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -190,7 +197,7 @@ def _capability(name: object) -> str:
 def _one_of(options: tuple[str, ...], value: object) -> str:
     text = _text(value, example=f'"{options[0]}"')
     if text not in options:
-        raise InvalidValueError(f"must be {_either(options)}, spelled so{_guess(text, options)}")
+        raise InvalidValueError(f"must be exactly {_either(options)}{_guess(text, options)}")
     return text
 
 
