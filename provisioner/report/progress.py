@@ -1,13 +1,14 @@
 """How far a run is: a line that renews itself on a terminal, a log line now and then elsewhere.
 
-Both are event sinks that show a `RunTally`, which must get each event before they do. They keep
-no thread: they renew on events, and on `refresh`, which `keep_fresh` calls while nothing happens.
-rich is imported with the first terminal line.
+Both are event sinks that fold each event into their `RunTally` (nobody else should) and show it.
+They keep no thread: they renew on events, and on `refresh`, which `keep_fresh` calls while nothing
+happens. rich is imported with the first terminal line.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self, TextIO, cast
@@ -46,7 +47,8 @@ class Progress(AbstractContextManager["Progress"]):
         return None
 
     def __call__(self, event: Event) -> None:
-        """Show what the event changed, if the last time was long enough ago."""
+        """Fold the event in, and show what it changed if the last time was long enough ago."""
+        self.tally(event)
         self.refresh(event.at)
 
     def refresh(self, now: float) -> None:
@@ -56,9 +58,9 @@ class Progress(AbstractContextManager["Progress"]):
             self._shown = now
             self.show(now)
 
+    @abstractmethod
     def show(self, now: float) -> None:
         """Show where the run stands."""
-        raise NotImplementedError
 
     async def keep_fresh(self, clock: Clock) -> None:
         """Refresh until cancelled, so that idle times and the ETA are told too."""
@@ -77,10 +79,10 @@ class LoggedProgress(Progress):
         self._logger = logger
 
     def __call__(self, event: Event) -> None:
-        """Show what the event changed, if the last time was long enough ago."""
+        """Fold the event in, and write the line if the last one is old enough."""
         if isinstance(event, RunStarted):
             self._shown = event.at
-        self.refresh(event.at)
+        super().__call__(event)
 
     def show(self, now: float) -> None:
         """Write the line."""

@@ -10,6 +10,7 @@ from provisioner.report.summary import Cause, Summary
 
 _WIDTH = 80
 _LABEL = 14
+_IN_A_SENTENCE = {"needs_review": "in need of review"}
 _MINUTE = 60
 _AGAIN = "Run the same command again to go on with the pending rows."
 _NEXT: dict[int, str] = {
@@ -71,7 +72,7 @@ def _headline(summary: Summary) -> str:
     if created == total:
         return f"{named} is complete: all {total:,} rows created."
     others = (
-        f"{rows:,} {name.replace('_', ' ')}"
+        f"{rows:,} {_IN_A_SENTENCE.get(name, name)}"
         for name, rows in summary.counts.items()
         if rows and name != "created"
     )

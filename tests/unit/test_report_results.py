@@ -1,8 +1,5 @@
 import csv
-import errno
 import json
-import os
-import stat
 import tracemalloc
 
 import msgspec
@@ -170,55 +167,6 @@ def test_a_tab_separated_job_file_gets_tsv_results(tmp_path):
     assert (tmp_path / "pending.tsv").read_text().startswith("a\t_row\t")
 
 
-def test_a_short_row_is_filled_up(tmp_path):
-    shown = only([row(("x",))], CSV, tmp_path)
-    assert (shown["participant_1"], shown["note"], shown["_row"]) == ("x", "", "1")
-
-
-def test_cells_beyond_the_header_follow_our_columns(tmp_path):
-    shown = only([row(("a", "b", "c", "d", "e"))], CSV, tmp_path)
-    assert (shown["note"], shown["_row"], shown[None]) == ("c", "1", ["d", "e"])
-
-
-def test_an_unreadable_line_stands_in_the_first_column(tmp_path):
-    shown = only([row(json.dumps('half a "line'))], CSV, tmp_path)
-    assert (shown["participant_1"], shown["note"]) == ('half a "line', "")
-
-
-def test_cells_that_are_no_json_are_kept_as_text(tmp_path):
-    assert only([row("{broken")], CSV, tmp_path)["participant_1"] == "{broken"
-
-
-def test_half_a_surrogate_pair_does_not_stop_the_file(tmp_path):
-    write_results([row('["\\ud800", "b", "c"]')], CSV, tmp_path, None)
-    assert "\\ud800" in (tmp_path / "pending.csv").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "=1+1", "+cmd|'/C calc'!A0", "-2+3", "@SUM(A1)", "  =1", "\t=1", "\tx", "\rx", "\nx",
-        "\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\ufeff=1", "\u00a0@x", "=12", "+1 415 555",
-        "\x00=1", '="a"',
-    ],
-)  # fmt: skip
-def test_a_cell_that_a_spreadsheet_would_run_is_defused(tmp_path, cell):
-    assert only([row(("a", "b", cell))], CSV, tmp_path)["note"] == "'" + cell
-
-
-@pytest.mark.parametrize(
-    "cell",
-    ["+14155550100", "-5", "+3.2", "0", "", "a=b", "1+1", " x", "é", "'=1", "a\rb", "a\nb", 'a"b'],
-)
-def test_a_harmless_cell_is_left_as_it_is(tmp_path, cell):
-    assert only([row(("a", "b", cell))], CSV, tmp_path)["note"] == cell
-
-
-def test_our_own_cells_are_defused_too(tmp_path):
-    shown = only([row(key="=1", error_message="@evil")], CSV, tmp_path)
-    assert (shown["_job_key"], shown["_error_message"]) == ("'=1", "'@evil")
-
-
 def test_jsonl_keeps_the_row_verbatim_in_front(tmp_path):
     write_results([row('{"note": 1.0e2, "deep": {"b":1, "a":[ ]}}')], JSONL, tmp_path, None)
     line = (tmp_path / "pending.jsonl").read_text()
@@ -270,61 +218,6 @@ def test_files_of_another_format_are_removed_and_foreign_ones_left(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         "mine.csv", *(f"{name}.jsonl" for name in NAMES),
     }  # fmt: skip
-
-
-def test_files_and_folder_are_for_their_owner_only(tmp_path):
-    write_results([], CSV, tmp_path / "out" / "july", None)
-    folder = tmp_path / "out" / "july"
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert (modes, stat.S_IMODE(folder.stat().st_mode)) == ({0o600}, 0o700)
-
-
-def broken_off():
-    yield row(("new", "b", "c"))
-    raise RuntimeError("the reader failed")
-
-
-def test_a_failure_midway_leaves_the_old_files_alone(tmp_path):
-    write_results([row(("old", "b", "c"))], CSV, tmp_path, None)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(RuntimeError):
-        write_results(broken_off(), CSV, tmp_path, None)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_full_disk_is_told_and_leaves_the_old_files_alone(tmp_path, monkeypatch):
-    write_results([row(("old", "b", "c"))], CSV, tmp_path, None)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-
-    def full(_descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CannotWriteError, match="No space left") as caught:
-        write_results([row(("new", "b", "c"))], CSV, tmp_path, None)
-    assert str(tmp_path) in str(caught.value)
-    assert "free some disk space" in caught.value.hint
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_disk_that_fills_while_rows_are_written_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("provisioner.report.atomic._create", lambda _path: open("/dev/full", "w"))  # noqa: PTH123, SIM115 - the product closes it
-    with pytest.raises(CannotWriteError, match="No space left"):
-        write_results([row() for _ in range(10_000)], CSV, tmp_path, None)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_out_folder_that_is_a_file_is_told(tmp_path):
-    (tmp_path / "out").write_text("")
-    with pytest.raises(CannotWriteError) as caught:
-        write_results([], CSV, tmp_path / "out", None)
-    assert caught.value.hint == "name a folder, not a file, with --out"
-
-
-def test_a_folder_in_a_files_place_is_told(tmp_path):
-    (tmp_path / "created.csv").mkdir()
-    with pytest.raises(CannotWriteError, match=r"created\.csv"):
-        write_results([], CSV, tmp_path, None)
 
 
 def test_an_old_file_that_cannot_be_removed_is_told(tmp_path):

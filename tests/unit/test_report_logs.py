@@ -1,0 +1,197 @@
+import io
+import json
+import logging
+
+import pytest
+
+from provisioner.events import (
+    CallSent,
+    DrainStarted,
+    OutcomeRecorded,
+    RateChanged,
+    RunFinished,
+    RunStarted,
+)
+from provisioner.job import JobState, Outcome, Verdict
+from provisioner.report import configure_logging, event_logger
+
+DIGEST = "12345678" * 8
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Broken(io.StringIO):
+    def write(self, _text):
+        raise BrokenPipeError
+
+    def flush(self):
+        raise BrokenPipeError
+
+
+def lines(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def logged(*events, level="debug"):
+    stream = io.StringIO()
+    sink = event_logger(configure_logging("json", level, stream))
+    for event in events:
+        sink(event)
+    return lines(stream)
+
+
+def recorded(verdict, state=JobState.FAILED, **more):
+    return OutcomeRecorded(
+        job_key="key",
+        attempt=2,
+        outcome=Outcome(verdict=verdict, **more),
+        state=state,
+        latency=0.12345,
+        retry_in=None,
+        at=1.0,
+    )
+
+
+def test_auto_is_json_where_the_stream_is_no_terminal():
+    stream = io.StringIO()
+    configure_logging("auto", "info", stream).info("hello", rows=3)
+    (line,) = lines(stream)
+    assert line | {"timestamp": ""} == {
+        "event": "hello", "rows": 3, "level": "info", "timestamp": "",
+    }  # fmt: skip
+
+
+def test_auto_is_for_people_on_a_terminal():
+    stream = Terminal()
+    configure_logging("auto", "info", stream).info("hello")
+    assert "hello" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+def test_json_can_be_asked_for_on_a_terminal():
+    stream = Terminal()
+    configure_logging("json", "info", stream).info("hello")
+    assert lines(stream)[0]["event"] == "hello"
+
+
+@pytest.mark.parametrize(("stream", "colored"), [(Terminal(), True), (io.StringIO(), False)])
+def test_colors_are_for_terminals(stream, colored):
+    configure_logging("console", "info", stream).info("hello")
+    assert ("\x1b[" in stream.getvalue()) is colored
+
+
+def test_colors_can_be_declined():
+    stream = Terminal()
+    configure_logging("console", "info", stream, colors=False).info("hello")
+    assert "\x1b[" not in stream.getvalue()
+
+
+def test_lines_below_the_level_are_not_written():
+    stream = io.StringIO()
+    configure_logging("json", "warning", stream).info("hello")
+    assert stream.getvalue() == ""
+
+
+def test_numbers_are_masked_however_deep():
+    stream = io.StringIO()
+    configure_logging("json", "info", stream).info(
+        "called +14155550100",
+        pair=("+14155550100", {"to": "+14155550199"}),
+        error=ValueError("no +14155550100"),
+        rows=14155550100,
+    )
+    (line,) = lines(stream)
+    told = (line["event"], line["pair"], line["error"], line["rows"])
+    assert told == (
+        "called +1415***0100",
+        ["+1415***0100", {"to": "+1415***0199"}],
+        "no +1415***0100",
+        14155550100,
+    )
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_numbers_in_a_traceback_are_masked(format_):
+    stream = io.StringIO()
+    logger = configure_logging(format_, "info", stream)
+    try:
+        int("+14155550100 x")
+    except ValueError:
+        logger.exception("failed")
+    assert "ValueError" in stream.getvalue()
+    assert "+14155550100" not in stream.getvalue()
+
+
+def test_keys_of_jobs_can_be_searched_for():
+    stream = io.StringIO()
+    configure_logging("json", "info", stream).info("x", job_key=DIGEST)
+    assert lines(stream)[0]["job_key"] == DIGEST
+
+
+def test_a_stream_that_fails_does_not_stop_the_run():
+    configure_logging("json", "info", Broken()).info("hello")
+
+
+def test_loggers_of_libraries_are_left_alone():
+    before = logging.getLogger().level, logging.getLogger("botocore").level
+    configure_logging("json", "debug", io.StringIO())
+    assert (logging.getLogger().level, logging.getLogger("botocore").level) == before
+
+
+def test_the_course_of_a_run_is_told():
+    counts = {JobState.PENDING: 3}
+    told = logged(
+        RunStarted(campaign="july", counts=counts, rate=5.0, concurrency=2, at=1.0),
+        CallSent(job_key="key", attempt=1, at=1.0),
+        RateChanged(rate=2.345, previous=5.0, reason="throttled", at=1.0),
+        DrainStarted(reason="signal", in_flight=2, at=1.0),
+        RunFinished(campaign="july", counts=counts, at=2.0),
+    )
+    assert [(line["level"], line["event"]) for line in told] == [
+        ("info", "run started"),
+        ("info", "rate changed"),
+        ("warning", "drain started"),
+        ("info", "run finished"),
+    ]
+    assert (told[0]["pending"], told[1]["rate"], told[2]["in_flight"]) == (3, 2.35, 2)
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "title"),
+    [
+        (recorded(Verdict.CREATED, JobState.CREATED), "debug", "session created"),
+        (recorded(Verdict.RETRYABLE, JobState.PENDING), "debug", "call to be retried"),
+        (recorded(Verdict.RETRYABLE, JobState.FAILED), "warning", "row given up"),
+        (recorded(Verdict.REFUSED, JobState.FAILED), "warning", "call refused"),
+        (recorded(Verdict.AMBIGUOUS, JobState.AMBIGUOUS), "warning", "call ambiguous"),
+        (recorded(Verdict.FATAL, JobState.PENDING), "error", "call refused for every row"),
+    ],
+)
+def test_outcomes_are_told_as_loudly_as_they_matter(event, level, title):
+    (line,) = logged(event)
+    assert (line["level"], line["event"]) == (level, title)
+
+
+def test_an_outcome_tells_what_is_known_of_it():
+    (line,) = logged(recorded(Verdict.REFUSED, status=400, message="no +14155550100"))
+    assert line | {"timestamp": ""} == {
+        "event": "call refused",
+        "level": "warning",
+        "timestamp": "",
+        "job_key": "key",
+        "attempt": 2,
+        "latency": 0.123,
+        "status": 400,
+        "message": "no +1415***0100",
+    }
+
+
+def test_single_calls_that_went_well_are_not_told_at_info():
+    assert logged(recorded(Verdict.CREATED, JobState.CREATED), level="info") == []
+
+
+def test_a_row_given_up_is_told_at_info():
+    assert len(logged(recorded(Verdict.RETRYABLE, JobState.FAILED), level="info")) == 1

@@ -1,0 +1,227 @@
+import json
+import stat
+
+import msgspec
+import pytest
+
+from provisioner.errors import ExitCode
+from provisioner.events import CallSent, OutcomeRecorded, RateChanged, RunFinished, RunStarted
+from provisioner.job import JobState, Outcome, Verdict
+from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
+from provisioner.report import (
+    Cause,
+    Causes,
+    RunTally,
+    exit_code,
+    file_counts,
+    render_summary,
+    seconds_text,
+    summarize,
+    summary_json,
+    write_summary,
+)
+
+NOON = 1_752_235_200.0
+COUNTS = {JobState.CREATED: 7, JobState.FAILED: 2, JobState.AMBIGUOUS: 1}
+CALLS = CallCounts(attempts=12, throttled=3, retried=2, ambiguous=1, adopted=0)
+CAMPAIGN = CampaignRecord(
+    id=1,
+    name="july",
+    input_name="july.csv",
+    input_sha256="ab" * 32,
+    defaults="{}",
+    layout=Layout(format="csv"),
+    connectors=("c",),
+    created_at=NOON,
+)
+
+
+def finished_tally():
+    tally = RunTally()
+    counts = {JobState.PENDING: 10}
+    created = Outcome(verdict=Verdict.CREATED)
+    tally(RunStarted(campaign="july", counts=counts, rate=50.0, concurrency=4, at=NOON))
+    for _ in range(12):
+        tally(CallSent(job_key="k", attempt=1, at=NOON))
+        tally(
+            OutcomeRecorded(
+                job_key="k",
+                attempt=1,
+                outcome=created,
+                state=JobState.CREATED,
+                latency=0.25,
+                retry_in=None,
+                at=NOON,
+            )
+        )
+    tally(RateChanged(rate=33.0, previous=50.0, reason="throttled", at=NOON))
+    tally(RunFinished(campaign="july", counts=COUNTS, at=NOON + 4))
+    return tally
+
+
+def summary(counts=COUNTS, stopped=None, **more):
+    told = summarize(CAMPAIGN, counts, CALLS, finished_tally(), stopped)
+    return msgspec.structs.replace(told, **more)
+
+
+def test_summary_json_has_the_members_of_the_contract():
+    told = json.loads(summary_json(summary()))
+    assert told | {"version": ""} == {
+        "schema": 1,
+        "campaign": "july",
+        "input": {"name": "july.csv", "sha256": "ab" * 32, "rows": 10},
+        "counts": {
+            "created": 7,
+            "failed": 2,
+            "rejected": 0,
+            "duplicates": 0,
+            "needs_review": 1,
+            "pending": 0,
+        },
+        "calls": {"attempts": 12, "throttled": 3, "retried": 2, "ambiguous": 1, "adopted": 0},
+        "timing": {
+            "start": "2025-07-11T12:00:00.000Z",
+            "end": "2025-07-11T12:00:04.000Z",
+            "seconds": 4.0,
+            "rate_achieved": 3.0,
+            "latency": {"p50": 0.25, "p90": 0.25, "p99": 0.25, "max": 0.25},
+        },
+        "rate": {"asked": 50.0, "learned": 33.0},
+        "exit_code": 5,
+        "version": "",
+        "causes": [],
+        "files": {},
+    }
+
+
+def test_a_run_that_never_began_has_no_timing():
+    told = summarize(CAMPAIGN, {}, CallCounts(), RunTally())
+    assert (told.timing.start, told.timing.seconds, told.timing.latency.max) == (None, None, None)
+
+
+def test_a_run_that_took_no_time_has_no_rate():
+    tally = RunTally()
+    tally(RunStarted(campaign="july", counts={}, rate=1.0, concurrency=1, at=NOON))
+    tally(RunFinished(campaign="july", counts={}, at=NOON))
+    assert summarize(CAMPAIGN, {}, CallCounts(), tally).timing.rate_achieved == 0
+
+
+def test_the_summary_file_is_json_for_its_owner_only(tmp_path):
+    write_summary(summary(), tmp_path)
+    path = tmp_path / "summary.json"
+    assert json.loads(path.read_text())["campaign"] == "july"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_every_state_counts_for_a_file():
+    assert sum(file_counts(dict.fromkeys(JobState, 1)).values()) == len(JobState)
+
+
+CREATED, FAILED, REJECTED = JobState.CREATED, JobState.FAILED, JobState.REJECTED
+PENDING, REVIEW, DUPLICATE = JobState.PENDING, JobState.NEEDS_REVIEW, JobState.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("states", "stopped", "code"),
+    [
+        ([], None, 0),
+        ([CREATED], None, 0),
+        ([CREATED, DUPLICATE], None, 0),
+        ([CREATED, FAILED], None, 3),
+        ([CREATED, REJECTED], None, 3),
+        ([CREATED, PENDING], None, 75),
+        ([FAILED, PENDING], None, 3),
+        ([FAILED, PENDING, REVIEW], None, 5),
+        ([JobState.AMBIGUOUS], None, 5),
+        ([JobState.IN_FLIGHT], None, 5),
+        ([CREATED, PENDING], ExitCode.STOPPED_EARLY, 75),
+        ([CREATED], ExitCode.STOPPED_EARLY, 0),
+        ([FAILED, PENDING], ExitCode.STOPPED_EARLY, 3),
+        ([FAILED, PENDING, REVIEW], ExitCode.HALTED, 4),
+        ([FAILED, PENDING, REVIEW], ExitCode.SERVICE, 69),
+        ([FAILED, PENDING, REVIEW], ExitCode.CREDENTIALS, 77),
+        ([FAILED, PENDING, REVIEW], ExitCode.INTERRUPTED, 130),
+    ],
+)
+def test_the_exit_code_follows_the_precedence(states, stopped, code):
+    assert exit_code(dict.fromkeys(states, 1), stopped) == code
+
+
+def rejected(code, message=None, state=FAILED):
+    return RowResult(
+        number=1, cells="[]", key=None, state=state, error_code=code, error_message=message
+    )
+
+
+def test_causes_are_counted_while_rows_pass():
+    causes = Causes()
+    rows = [rejected("A", "first +14155550100"), rejected("B"), rejected("B"), rejected(None)]
+    assert list(causes.counting(rows)) == rows
+    assert causes.commonest() == (
+        Cause(code="B", message="", rows=2),
+        Cause(code="A", message="first +1415***0100", rows=1),
+    )
+
+
+def test_an_error_before_success_is_no_cause():
+    causes = Causes()
+    list(causes.counting([rejected("A", state=CREATED)]))
+    assert causes.commonest() == ()
+
+
+def test_the_text_tells_what_happened_what_to_do_and_where_the_files_are():
+    files = {"created": "out/july/created.csv", "rejected": "out/july/rejected.csv"}
+    causes = (Cause(code="BadRequestException", message="no\nsuch " + "x" * 99, rows=2),)
+    told = render_summary(summary(files=files, causes=causes))
+    expected = """\
+Campaign july finished: 7 of 10 rows created, 2 failed, 1 in need of review.
+Whether the rows that need review have a session is not known, so they are not
+sent again. `provisioner reconcile` settles them.
+
+  created       7  out/july/created.csv
+  failed        2
+  rejected      0
+  duplicates    0
+  needs review  1
+  pending       0
+
+  calls         12 (3 throttled, 2 retried, 1 ambiguous, 0 adopted)
+  this run      4s, 3.0 calls/s
+  latency       p50 0.25s, p90 0.25s, p99 0.25s, max 0.25s
+
+"""
+    cause = "  2 x BadRequestException: no such "
+    assert told == expected + cause + "x" * (77 - len(cause)) + "...\n"
+
+
+def test_a_complete_campaign_needs_nothing_more():
+    told = render_summary(summary({CREATED: 10}))
+    assert told.splitlines()[:2] == ["Campaign july is complete: all 10 rows created.", ""]
+
+
+@pytest.mark.parametrize("stopped", [None, *ExitCode])
+def test_pending_rows_are_to_be_resumed_whatever_stopped_the_run(stopped):
+    told = render_summary(summary({CREATED: 1, PENDING: 1, FAILED: 1}, stopped))
+    assert "stopped early" in told
+    assert "Run the same command again to go on with the pending rows." in told
+
+
+def test_no_line_is_wider_than_80_columns():
+    counts = dict.fromkeys(JobState, 999_999)
+    lines = render_summary(summary(counts, ExitCode.SERVICE)).splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_run_without_calls_shows_no_times():
+    told = render_summary(summarize(CAMPAIGN, {}, CallCounts(), RunTally()))
+    assert "latency" not in told
+    assert "this run" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.1234, "0.123s"), (12.34, "12.3s"), (59.4, "59.4s"), (192, "3m12s"),
+     (7_500, "2h05m"), (59.99, "60s")],
+)  # fmt: skip
+def test_durations_are_short(seconds, text):
+    assert seconds_text(seconds) == text
