@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import Any
 
-import anyio
 import click
 
 from provisioner.emulator.faults import parse_faults
-from provisioner.emulator.http import serve
+from provisioner.emulator.foreground import run_forever
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings, Quota
 from provisioner.errors import ExitCode
 
@@ -24,31 +20,13 @@ def serve_until_told(options: dict[str, Any]) -> int:
         quota=Quota(rate=options["quota"]) if options["quota"] else None,
         any_connector=options["any_connector"],
     )
-    anyio.run(
-        _serve,
-        settings,
-        options["host"],
-        options["port"],
-        backend_options={"use_uvloop": find_spec("uvloop") is not None},
-    )
+    run_forever(settings, host=options["host"], port=options["port"], on_ready=_announce)
     return ExitCode.OK
 
 
-async def _serve(settings: EmulatorSettings, host: str, port: int) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with serve(settings, host=host, port=port) as server:
-            click.echo(server.url)
-            click.echo(
-                f"serving voice connector {CONNECTOR}; any credentials will do; Ctrl-C stops",
-                err=True,
-            )
-            if not _is_loopback(host):
-                click.echo(f"warning: {host} can be reached from other machines", err=True)
-            await anext(aiter(signals))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _announce(url: str) -> None:
+    """The URL alone on stdout, for scripts; what a person wants to know on stderr."""
+    click.echo(url)
+    click.echo(
+        f"serving voice connector {CONNECTOR}; any credentials will do; Ctrl-C stops", err=True
+    )

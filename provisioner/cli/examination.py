@@ -121,6 +121,10 @@ def _failed(what: str, error: ProvisionerError) -> Check:
 
 
 def _line(check: Check) -> str:
-    mark = click.style("failed", fg="red") if check.exit_code else click.style("ok", fg="green")
+    mark = (
+        click.style("failed  ", fg="red")
+        if check.exit_code
+        else click.style("ok      ", fg="green")
+    )
     hint = f"\n{'':10}{check.hint}" if check.hint else ""
-    return f"{mark:<8}  {check.what}: {check.found}{hint}"
+    return f"{mark}  {check.what}: {check.found}{hint}"

@@ -18,7 +18,9 @@ from provisioner.campaign import Result, provision
 from provisioner.cli import say
 from provisioner.cli.settings import run_settings
 from provisioner.cli.talk import Talk
-from provisioner.emulator import emulator_child
+from provisioner.emulator.child import start_child
+from provisioner.emulator.faults import parse_faults
+from provisioner.emulator.settings import EmulatorSettings
 from provisioner.errors import UsageError, ungrouped
 from provisioner.report import render_summary, summary_json
 from provisioner.settings import Settings
@@ -53,7 +55,8 @@ def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
         return
     if service.endpoint_url is not None:
         raise UsageError("--emulate and --endpoint-url contradict each other", hint="drop one")
-    with emulator_child(faults=options["faults"]) as url:
+    emulated = EmulatorSettings(faults=parse_faults(options["faults"]), any_connector=True)
+    with start_child(emulated) as url:
         service = msgspec.structs.replace(service, endpoint_url=url, profile=None)
         yield msgspec.structs.replace(settings, service=service)
 

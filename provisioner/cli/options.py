@@ -159,9 +159,7 @@ log_options = Chained(
     ),
 )
 
-json_output = option(
-    "--json", "as_json", is_flag=True, envvar="PROVISIONER_JSON", help="One JSON object on stdout."
-)
+json_output = option("--json", is_flag=True, help="One JSON object on stdout.")
 
 input_options = Chained(
     option(
