@@ -1,6 +1,6 @@
 """How far a run is: a line that renews itself on a terminal, a log line now and then elsewhere.
 
-Both are event sinks that fold each event into their `RunTally` (nobody else should) and show it.
+Both are event sinks that show a `RunTally`; whoever owns the tally folds each event into it first.
 They keep no thread: they renew on events, and on `refresh`, which `keep_fresh` calls while nothing
 happens. rich is imported with the first terminal line.
 """
@@ -47,8 +47,7 @@ class Progress(AbstractContextManager["Progress"]):
         return None
 
     def __call__(self, event: Event) -> None:
-        """Fold the event in, and show what it changed if the last time was long enough ago."""
-        self.tally(event)
+        """Show what the event changed, if the last time was long enough ago."""
         self.refresh(event.at)
 
     def refresh(self, now: float) -> None:
@@ -79,7 +78,7 @@ class LoggedProgress(Progress):
         self._logger = logger
 
     def __call__(self, event: Event) -> None:
-        """Fold the event in, and write the line if the last one is old enough."""
+        """Write the line, if the last one is old enough."""
         if isinstance(event, RunStarted):
             self._shown = event.at
         super().__call__(event)

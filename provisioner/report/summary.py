@@ -121,7 +121,7 @@ def summarize(
         counts=file_counts(counts),
         calls=calls,
         timing=_timing(tally),
-        rate=Rate(asked=tally.rate_asked, learned=tally.rate_learned),
+        rate=Rate(asked=tally.rate_asked, learned=_rounded(tally.rate_learned)),
         exit_code=exit_code(counts, stopped),
         version=_version(),
     )
@@ -160,6 +160,10 @@ def _timing(tally: RunTally) -> Timing:
         rate_achieved=round(tally.calls / seconds, 3) if seconds > 0 else 0.0,
         latency=tally.latency.quantiles(),
     )
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 3)
 
 
 def _iso(at: float) -> str:

@@ -171,7 +171,7 @@ class RunTally:
         self.throttled += event.outcome.throttled
         self.latency.record(event.latency)
         if event.state is not JobState.PENDING:
-            self.done += 1
+            self.done = min(self.done + 1, self.total)
             self._settled.record(event.at)
 
     def _take(self, counts: Mapping[JobState, int]) -> None:

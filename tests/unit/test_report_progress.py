@@ -201,11 +201,3 @@ async def test_idle_times_are_kept_fresh():
     with pytest.raises(asyncio.CancelledError):
         await progress.keep_fresh(VirtualClock(until=95))
     assert stream.getvalue().count("\n") == 3
-
-
-def test_progress_folds_the_events_it_hears():
-    progress = logged_progress(RunTally(), io.StringIO())
-    progress(started(pending=3))
-    progress(CallSent(job_key="k", attempt=1, at=1.0))
-    progress(answered(2.0))
-    assert (progress.tally.done, progress.tally.total) == (1, 3)

@@ -55,6 +55,10 @@ def test_a_job_to_be_retried_is_not_done():
     assert folded(started(), sent(100), outcome(101, state=PENDING)).done == 0
 
 
+def test_no_more_rows_are_done_than_there_are():
+    assert folded(started(pending=1), outcome(101), outcome(102)).done == 1
+
+
 def test_calls_without_an_answer_yet_are_in_flight():
     assert folded(started(), sent(100), sent(100), outcome(101)).in_flight == 1
 
