@@ -1,5 +1,6 @@
 """Folds over the ledger and the events: result files, summary, progress, logs."""
 
+from provisioner.report.atomic import ensure_writable
 from provisioner.report.exits import exit_code, file_counts
 from provisioner.report.logs import configure_logging, event_logger
 from provisioner.report.problems import problems_json, render_problems
@@ -26,6 +27,7 @@ __all__ = [
     "Summary",
     "TerminalProgress",
     "configure_logging",
+    "ensure_writable",
     "event_logger",
     "exit_code",
     "file_counts",

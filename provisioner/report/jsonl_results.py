@@ -34,7 +34,8 @@ class JsonlResults:
         """The row's own members, without the braces around them."""
         cells = own_cells(text)
         if isinstance(cells, dict):
-            return text.strip()[1:-1].strip()
+            # Line ends can only stand between its members, where a space says the same.
+            return text.strip()[1:-1].strip().replace("\r", " ").replace("\n", " ")
         named = {"_raw": cells} if isinstance(cells, str) else self._named(cells)
         return _encode(named).decode()[1:-1]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor
 
 _DIGEST = re.compile(r"[0-9a-f]{32,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FAR = 0.1
 _HARMLESS = (bool, int, float, type(None))
 
 _LEVELS = {
@@ -97,7 +98,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     told = {verdict for verdict, level in _LEVELS.items() if logger.is_enabled_for(level)}
     tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
         RunStarted: _run_started,
-        RateChanged: _rate_changed,
+        RateChanged: _RateLines(),
         DrainStarted: _drain_started,
         RunFinished: _run_finished,
     }
@@ -122,7 +123,9 @@ def _console(*, colors: bool) -> Processor:
     import structlog  # noqa: PLC0415 - slow to import
 
     return structlog.dev.ConsoleRenderer(
-        colors=colors, exception_formatter=structlog.dev.plain_traceback
+        colors=colors,
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
     )
 
 
@@ -170,13 +173,23 @@ def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
     )
 
 
-def _rate_changed(logger: FilteringBoundLogger, event: RateChanged) -> None:
-    logger.info(
-        "rate changed",
-        rate=round(event.rate, 2),
-        previous=round(event.previous, 2),
-        reason=event.reason,
-    )
+class _RateLines:
+    """Tells a rate that has moved far since it was last told; a pace that hunts is debug talk."""
+
+    def __init__(self) -> None:
+        self._told: float | None = None
+
+    def __call__(self, logger: FilteringBoundLogger, event: RateChanged) -> None:
+        told = event.previous if self._told is None else self._told
+        far = abs(event.rate - told) >= _FAR * told
+        self._told = event.rate if far else told
+        logger.log(
+            logging.INFO if far else logging.DEBUG,
+            "rate changed",
+            rate=round(event.rate, 2),
+            previous=round(told if far else event.previous, 2),
+            reason=event.reason,
+        )
 
 
 def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:

@@ -41,7 +41,9 @@ def render_summary(summary: Summary) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration in three digits or so: `0.42s`, `12.3s`, `59s`, `3m12s`, `2h05m`."""
+    """A duration in three digits or so: `63.8ms`, `12.3s`, `3m12s`, `2h05m`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.3g}ms"
     if seconds < _MINUTE:
         return f"{seconds:.3g}s"
     minutes, rest = divmod(round(seconds), _MINUTE)

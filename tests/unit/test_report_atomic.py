@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from provisioner.errors import CannotWriteError
-from provisioner.report.atomic import replaced
+from provisioner.report.atomic import ensure_writable, replaced
 
 
 def contents(folder):
@@ -59,6 +59,19 @@ def test_a_failure_midway_leaves_the_old_files_and_nothing_else(tmp_path):
     assert contents(tmp_path) == {"a": "old", "b": "old"}
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".a.0123abcd.tmp").write_text("half")
+    write(tmp_path, a="new")
+    assert contents(tmp_path) == {"a": "new"}
+
+
+def test_two_writers_at_once_leave_each_other_alone(tmp_path):
+    with replaced(tmp_path, ["a"]) as (first,):
+        first.write("first")
+        write(tmp_path, a="second")
+    assert contents(tmp_path) == {"a": "first"}
+
+
 def test_a_disk_full_at_the_end_leaves_the_old_files_and_nothing_else(tmp_path, monkeypatch):
     def full(_descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -104,3 +117,16 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path, monkeypatch):
     with pytest.raises(CannotWriteError, match="Permission denied") as caught:
         write(tmp_path, a="")
     assert caught.value.hint == "choose a folder that can be written with --out"
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
+    folder = tmp_path / "out" / "july"
+    ensure_writable(folder)
+    assert list(folder.iterdir()) == []
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_told_beforehand(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(CannotWriteError, match="Not a directory"):
+        ensure_writable(tmp_path / "out" / "july")

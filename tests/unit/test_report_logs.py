@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -157,6 +158,18 @@ def test_the_course_of_a_run_is_told():
         ("info", "run finished"),
     ]
     assert (told[0]["pending"], told[1]["rate"], told[2]["in_flight"]) == (3, 2.35, 2)
+
+
+def test_a_rate_is_told_when_it_has_moved_by_a_tenth():
+    rates = (100.0, 95.0, 91.0, 89.0, 91.0, 85.0, 80.0)
+    told = logged(
+        *(
+            RateChanged(rate=rate, previous=previous, reason="429", at=1.0)
+            for previous, rate in pairwise(rates)
+        ),
+        level="info",
+    )
+    assert [(line["previous"], line["rate"]) for line in told] == [(100.0, 89.0), (89.0, 80.0)]
 
 
 @pytest.mark.parametrize(

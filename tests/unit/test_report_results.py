@@ -173,6 +173,12 @@ def test_jsonl_keeps_the_row_verbatim_in_front(tmp_path):
     assert line.startswith('{"note": 1.0e2, "deep": {"b":1, "a":[ ]},"_row":1,"_job_key":"key-1",')
 
 
+def test_a_jsonl_row_stays_on_one_line(tmp_path):
+    write_results([row('{"note":\r1,\n"b": "\\r"}')], JSONL, tmp_path, None)
+    line = (tmp_path / "pending.jsonl").read_bytes()
+    assert line.startswith(b'{"note": 1, "b": "\\r","_row":1,')
+
+
 def test_jsonl_gives_numbers_as_numbers_and_null_for_what_is_absent(tmp_path):
     shown = only([created()], JSONL, tmp_path, "created", "jsonl")
     assert (shown["_expiry_minutes"], shown["_attempts"], shown["_error_code"]) == (720, 2, None)

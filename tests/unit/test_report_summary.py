@@ -187,7 +187,7 @@ sent again. `provisioner reconcile` settles them.
 
   calls         12 (3 throttled, 2 retried, 1 ambiguous, 0 adopted)
   this run      4s, 3.0 calls/s
-  latency       p50 0.25s, p90 0.25s, p99 0.25s, max 0.25s
+  latency       p50 250ms, p90 250ms, p99 250ms, max 250ms
 
 """
     cause = "  2 x BadRequestException: no such "
@@ -220,7 +220,7 @@ def test_a_run_without_calls_shows_no_times():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (0.1234, "0.123s"), (12.34, "12.3s"), (59.4, "59.4s"), (192, "3m12s"),
+    [(0, "0s"), (0.1234, "123ms"), (12.34, "12.3s"), (59.4, "59.4s"), (192, "3m12s"),
      (7_500, "2h05m"), (59.99, "60s")],
 )  # fmt: skip
 def test_durations_are_short(seconds, text):
