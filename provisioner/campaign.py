@@ -32,6 +32,7 @@ from provisioner.report import (
     Causes,
     RunTally,
     Summary,
+    ensure_writable,
     result_paths,
     summarize,
     summary_json,
@@ -79,6 +80,7 @@ async def provision(
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(_enrol, core, settings, on_problem or _ignore)
         core.select(campaign.id)
+        ensure_writable(out_folder(settings, campaign.name))
         error = await _Run(settings, campaign, emit, stop or anyio.Event()).send(core)
         stopped = error.exit_code if error else None
         conclude = partial(_conclude, core, campaign, settings, tally, stopped)

@@ -20,10 +20,14 @@ from provisioner.cli.settings import run_settings
 from provisioner.cli.talk import Talk
 from provisioner.emulator.child import start_child
 from provisioner.emulator.faults import parse_faults
+from provisioner.emulator.numbers import COUNTRIES
 from provisioner.emulator.settings import EmulatorSettings
 from provisioner.errors import UsageError, ungrouped
 from provisioner.report import render_summary, summary_json
 from provisioner.settings import Settings
+
+_NUMBERS_A_COUNTRY = 400
+"""Proxy numbers: all the emulator has, so that many jobs may share a participant."""
 
 
 def execute(jobs: str | None, options: dict[str, Any]) -> int:
@@ -55,7 +59,10 @@ def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
         return
     if service.endpoint_url is not None:
         raise UsageError("--emulate and --endpoint-url contradict each other", hint="drop one")
-    emulated = EmulatorSettings(faults=parse_faults(options["faults"]), any_connector=True)
+    faults = parse_faults(options["faults"])
+    emulated = EmulatorSettings(
+        faults=faults, any_connector=True, countries=COUNTRIES, pool_size=_NUMBERS_A_COUNTRY
+    )
     with start_child(emulated) as url:
         service = msgspec.structs.replace(service, endpoint_url=url, profile=None)
         yield msgspec.structs.replace(settings, service=service)

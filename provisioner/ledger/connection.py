@@ -21,15 +21,17 @@ def ledger_path(ledger: str) -> Path:
 
     Raises:
         ConfigurationError: a URL of a database that is not supported.
+        CannotWriteError: a folder.
     """
-    if ledger.startswith(_SQLITE_SCHEME):
-        return Path(ledger.removeprefix(_SQLITE_SCHEME))
-    if "://" in ledger:
+    path = Path(ledger.removeprefix(_SQLITE_SCHEME))
+    if path.is_dir():
+        raise CannotWriteError(f"the ledger {ledger} is a folder", hint="name a file in it")
+    if "://" in ledger and not ledger.startswith(_SQLITE_SCHEME):
         raise ConfigurationError(
             f"--ledger {ledger.split('://', maxsplit=1)[0]}://… is not supported",
             hint="give a file path, or sqlite:///PATH",
         )
-    return Path(ledger)
+    return path
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Terminal:
 
     def jobs(self, count: int, name: str = "night.csv") -> Path:
         """A job file of `count` valid rows."""
-        rows = [f"+12065550100,+1312{n:07},{CONNECTOR},customer {n}" for n in range(count)]
+        rows = [f"+1206{n:07},+1312{n:07},{CONNECTOR},customer {n}" for n in range(count)]
         header = "participant_1,participant_2,voice_connector_id,customer"
         return self.write(name, "\n".join([header, *rows]) + "\n")
 

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from tests.e2e.conftest import Emulator, Terminal
+
+
+def started(terminal: Terminal, emulator: Emulator, *arguments: object) -> subprocess.Popen[str]:
+    """A run of 400 jobs that has begun to send."""
+    terminal.jobs(400)
+    process = terminal.start(
+        "run", "night.csv", "--endpoint-url", emulator.url, "--rate", 100, *arguments
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    while not emulator.sessions():
+        pass
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_drains_and_the_run_resumes(
+    terminal: Terminal, emulator: Emulator, number: signal.Signals
+) -> None:
+    with started(terminal, emulator, "--json") as process:
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 75, stderr
+    counts = json.loads(stdout)["counts"]
+    assert counts["created"] == len(emulator.sessions())
+    assert counts["created"] + counts["pending"] == 400
+    again = terminal("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 2000)
+    assert again.returncode == 0
+    assert len(emulator.sessions()) == 400
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_second_signal_stops_at_once(
+    terminal: Terminal, emulator: Emulator, number: signal.Signals, code: int
+) -> None:
+    emulator.faults("latency=20s")
+    terminal.jobs(10)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 100, "--no-preflight")
+    with terminal.start(*args) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(number)
+        while "stopping" not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+        process.communicate(timeout=10)
+    assert process.returncode == code
+
+
+def test_after_kill_minus_nine_no_session_is_lost_or_made_twice(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    with started(terminal, emulator, "--json") as process:
+        process.kill()
+        process.communicate(timeout=10)
+    again = terminal("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 2000, "--json")
+    counts = json.loads(again.stdout)["counts"]
+    assert counts["created"] + counts["needs_review"] == 400
+    names = [session["Name"] for session in emulator.sessions()]
+    assert len(names) == len(set(names))
+    assert counts["created"] <= len(names) <= 400
+
+
+def test_the_emulator_of_a_killed_run_ends_with_it(terminal: Terminal) -> None:
+    terminal.jobs(400)
+    with terminal.start("run", "night.csv", "--emulate", "--rate", 50) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.kill()
+        # Their end of the pipe closes when the last process that inherited it has ended.
+        process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGKILL
