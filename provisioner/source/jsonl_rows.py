@@ -1,7 +1,7 @@
 """Rows of a JSONL file: one object to a line, in our spelling or the API's."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -21,10 +21,14 @@ from provisioner.source.problems import (
 )
 from provisioner.source.validation import Accepted, Fault, Validator
 
+DEPTH = 64
+"""Levels of nesting; what is deeper could not be read again further down a call stack."""
+
 _SHAPES_MAXIMUM = 1024
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _BYTE = re.compile(r" \(byte (\d+)\)")
 _SEQUENCE = (list, tuple)
+_TOO_DEEP = f"nested more than {DEPTH} levels deep; flatten it"
 _NO_OBJECT = "not a JSON object; write one object to a line"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -131,12 +135,27 @@ def _record(line: str) -> dict[str, object]:
     except UnicodeEncodeError as error:
         raise MalformedLineError(NOT_DECODABLE) from error
     except RecursionError as error:
-        raise MalformedLineError("nested too deeply; flatten it") from error
+        raise MalformedLineError(_TOO_DEEP) from error
     except ValueError as error:
         raise MalformedLineError(_explained(str(error), line)) from error
     if not isinstance(record, dict):
         raise MalformedLineError(_NO_OBJECT)
+    if line.count("[") + line.count("{") > DEPTH and _is_deep(record):
+        raise MalformedLineError(_TOO_DEEP)
     return record
+
+
+def _is_deep(record: object) -> bool:
+    level = [record]
+    for _ in range(DEPTH):
+        level = [inner for outer in level for inner in _members(outer)]
+    return bool(level)
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _own_cells(line: str, shape: Shape) -> str:
