@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from zlib import crc32
 
 from provisioner.emulator.refusal import pool_exhausted
@@ -54,6 +56,7 @@ class NumberPool:
         self._held: dict[str, int] = {}
         for country in COUNTRIES:
             self._add(country, size)
+        self._places = {number.lstrip("+"): place for place, number in enumerate(self.numbers)}
 
     def _add(self, country: str, size: int) -> None:
         stems = _STEMS[country]
@@ -78,15 +81,21 @@ class NumberPool:
         pair = [number.lstrip("+") for number in request.participant_phone_numbers]
         if request.number_selection_behavior == "PreferSticky":
             luck = crc32("|".join(sorted(pair)).encode())
-        everything = 0
-        for country in countries:
-            everything |= self._masks[country]
+        everything = self._offer(countries) & ~self._bits(pair)
         wanted = everything & self._wish(request) or everything
         chosen = self._choose(
             [self._held.get(number, 0) for number in pair], wanted, everything, luck
         )
         self._hold(pair, chosen)
         return chosen
+
+    def _offer(self, countries: tuple[str, ...]) -> int:
+        """The numbers of some countries."""
+        return reduce(or_, (self._masks[country] for country in countries))
+
+    def _bits(self, numbers: list[str]) -> int:
+        """Numbers of the pool among these: nobody is shown his own."""
+        return sum(1 << self._places[each] for each in numbers if each in self._places)
 
     def _wish(self, request: CreateProxySession) -> int:
         """The numbers that suit the request's geography; none when it has no wish."""
@@ -116,7 +125,7 @@ class NumberPool:
         """One of the free numbers: the first from a random place on, or from the start."""
         if not free:
             raise pool_exhausted("No proxy phone number is available for these participants")
-        start = (luck >> 1) % len(self.numbers)
+        start = (luck >> 1) % free.bit_length()
         candidates = free >> start << start or free
         return (candidates & -candidates).bit_length() - 1
 

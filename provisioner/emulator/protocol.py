@@ -19,6 +19,7 @@ HEAD_MAXIMUM = 32 * 1024
 BODY_MAXIMUM = 256 * 1024
 WAITING_MAXIMUM = 64
 
+_LENGTHS_WANTED = {len("authorization"), len("x-amz-date"), len("expect")}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -70,9 +71,11 @@ class HttpProtocol(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[HttpRequest | HTTPStatus] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._replies: list[bytes] = []
         self._parts: Iterator[bytes] | None = None
         self._busy = False
         self._writable = True
+        self._paused = False
         self._deaf = False
         self._silence = 0
         self.on_message_begin()
@@ -111,7 +114,8 @@ class HttpProtocol(asyncio.Protocol):
         if self._silence > HEAD_MAXIMUM and not self._deaf:
             self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._run()
-        if len(self._waiting) > WAITING_MAXIMUM:
+        if len(self._waiting) > WAITING_MAXIMUM and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
 
     def pause_writing(self) -> None:
@@ -141,6 +145,8 @@ class HttpProtocol(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         self._count_head(len(name) + len(value))
+        if len(name) not in _LENGTHS_WANTED:
+            return
         lowered = name.lower()
         if lowered == b"authorization":
             self._authorization = value
@@ -185,7 +191,9 @@ class HttpProtocol(asyncio.Protocol):
         """Answer requests until one takes its time."""
         while self._waiting and not self._busy and self._writable:
             self._serve(self._waiting.popleft())
-        if not self._waiting and not self._deaf and not self._transport.is_closing():
+        self._flush()
+        if self._paused and not self._waiting and not self._deaf:
+            self._paused = False
             self._transport.resume_reading()
 
     def _serve(self, item: HttpRequest | HTTPStatus) -> None:
@@ -230,14 +238,21 @@ class HttpProtocol(asyncio.Protocol):
             head.append(b"Content-Length: %d\r\n" % len(body))
         if request is not None and request.method == b"HEAD":
             body = b""
-        self._transport.write(b"%b\r\n%b" % (b"".join(head), body))
+        self._replies.append(b"%b\r\n%b" % (b"".join(head), body))
         if self._parts is not None:
             self._pump()
         elif not keep_alive:
             self._close()
 
+    def _flush(self) -> None:
+        """One write for the replies to everything that came at once."""
+        if self._replies:
+            self._transport.write(b"".join(self._replies))
+            self._replies.clear()
+
     def _pump(self) -> None:
         """Stream as fast as the caller reads."""
+        self._flush()
         while self._parts is not None and self._writable:
             part = next(self._parts, None)
             if part is None:
@@ -252,6 +267,7 @@ class HttpProtocol(asyncio.Protocol):
             self._timer = asyncio.get_running_loop().call_later(seconds, self._close)
 
     def _reset(self) -> None:
+        self._flush()
         connection: socket.socket = self._transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._deaf = self._busy = True
@@ -260,4 +276,5 @@ class HttpProtocol(asyncio.Protocol):
     def _close(self) -> None:
         self._deaf = self._busy = True
         self._waiting.clear()
+        self._flush()
         self._transport.close()

@@ -47,10 +47,9 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
 def describe(record: Record) -> Session:
     """The session in the service's words."""
     request = record.request
-    first, second = (
-        Participant(phone_number=number, proxy_phone_number=proxy)
-        for number, proxy in zip(request.participant_phone_numbers, record.proxies, strict=True)
-    )
+    one, two = request.participant_phone_numbers
+    first = Participant(phone_number=one, proxy_phone_number=record.proxies[0])
+    second = Participant(phone_number=two, proxy_phone_number=record.proxies[1])
     return Session(
         voice_connector_id=request.voice_connector_id,
         proxy_session_id=record.id,

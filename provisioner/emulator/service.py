@@ -110,11 +110,12 @@ class Service:
         minutes = request.expiry_minutes or proxy.default_session_expiry_minutes
         self._check_expiry(minutes)
         self._check_pair(request)
-        luck = self._random.getrandbits(32)
+        bits = self._random.getrandbits(160)
+        luck = bits & 0xFFFFFFFF
         numbers = self._pool.reserve(request, proxy.phone_number_countries, luck)
         first, second = numbers
         return Record(
-            id=self._new_id(),
+            id=_session_id(bits >> 32),
             request=request,
             numbers=numbers,
             proxies=(self._pool.numbers[first], self._pool.numbers[second]),
@@ -125,10 +126,6 @@ class Service:
             listed_at=self._now + self.settings.listing_delay,
             luck=luck,
         )
-
-    def _new_id(self) -> str:
-        digits = f"{self._random.getrandbits(128):032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def _check_expiry(self, minutes: int) -> None:
         maximum = self.settings.maximum_expiry_minutes
@@ -246,6 +243,12 @@ def _proxy(settings: EmulatorSettings, *, disabled: bool = False) -> Proxy:
         disabled=disabled,
         phone_number_countries=settings.countries,
     )
+
+
+def _session_id(bits: int) -> str:
+    """128 bits in the form of a UUID."""
+    digits = f"{bits:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _usable(proxy: Proxy | None) -> Proxy:
