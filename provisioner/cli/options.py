@@ -154,8 +154,7 @@ log_options = Chained(
     option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
-        default="info",
-        show_default=True,
+        help="Default: info; warning where a terminal shows the progress.",
     ),
 )
 

@@ -24,13 +24,13 @@ class Talk:
         self._stream: TextIO = sys.stderr
         self._progress: Progress | None = None
         terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        level = "warning" if options["quiet"] else options["log_level"]
+        usual = "warning" if terminal or options["quiet"] else "info"
         if terminal and not options["quiet"]:
             progress = TerminalProgress(self.tally, sys.stderr)
             self._stream, self._progress = progress.log_stream, progress
         logger = configure_logging(
             "console" if terminal and options["log_format"] == "auto" else options["log_format"],
-            level,
+            options["log_level"] or usual,
             self._stream,
             colors=terminal and "NO_COLOR" not in os.environ,
         )

@@ -28,7 +28,8 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """This run's: `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s.
+    """This run's: `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s from the
+    first call to the last.
 
     All are None when the run ended before its first call could have been sent.
     """
@@ -157,7 +158,7 @@ def _timing(tally: RunTally) -> Timing:
         start=_iso(tally.started),
         end=_iso(tally.ended),
         seconds=round(seconds, 3),
-        rate_achieved=round(tally.calls / seconds, 3) if seconds > 0 else 0.0,
+        rate_achieved=round(tally.rate_achieved(), 3),
         latency=tally.latency.quantiles(),
     )
 

@@ -123,6 +123,8 @@ class RunTally:
         self.rate_asked: float | None = None
         self.rate_learned: float | None = None
         self.latency = LatencyHistogram()
+        self._first_sent = math.inf
+        self._last_sent = 0.0
         self._sent = RecentRate()
         self._settled = RecentRate()
 
@@ -142,6 +144,11 @@ class RunTally:
                 self._take(event.counts)
             case _:
                 pass
+
+    def rate_achieved(self) -> float:
+        """Calls a second from the first call to the last; 0 for fewer than two."""
+        span = self._last_sent - self._first_sent
+        return (self.calls - 1) / span if span > 0 else 0.0
 
     def rate(self, now: float) -> float:
         """Calls a second, lately."""
@@ -164,6 +171,8 @@ class RunTally:
     def _on_sent(self, event: CallSent) -> None:
         self.calls += 1
         self.in_flight += 1
+        self._first_sent = min(self._first_sent, event.at)
+        self._last_sent = event.at
         self._sent.record(event.at)
 
     def _on_outcome(self, event: OutcomeRecorded) -> None:

@@ -41,8 +41,8 @@ def finished_tally():
     counts = {JobState.PENDING: 10}
     created = Outcome(verdict=Verdict.CREATED)
     tally(RunStarted(campaign="july", counts=counts, rate=50.0, concurrency=4, at=NOON))
-    for _ in range(12):
-        tally(CallSent(job_key="k", attempt=1, at=NOON))
+    for nth in range(12):
+        tally(CallSent(job_key="k", attempt=1, at=NOON + nth / 4))
         tally(
             OutcomeRecorded(
                 job_key="k",
@@ -83,7 +83,7 @@ def test_summary_json_has_the_members_of_the_contract():
             "start": "2025-07-11T12:00:00.000Z",
             "end": "2025-07-11T12:00:04.000Z",
             "seconds": 4.0,
-            "rate_achieved": 3.0,
+            "rate_achieved": 4.0,
             "latency": {"p50": 0.25, "p90": 0.25, "p99": 0.25, "max": 0.25},
         },
         "rate": {"asked": 50.0, "learned": 33.0},
