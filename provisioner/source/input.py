@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -108,12 +109,13 @@ def _read(stream: BinaryIO, name: str) -> bytes:
 
 
 def _spooled(name: str, stream: BinaryIO) -> Input:
-    copy = TemporaryFile()  # noqa: SIM115 # lives as long as the Input
     try:
-        digest = _digest(stream, name, copy)
-        copy.seek(0)
+        with ExitStack() as on_failure:
+            copy = on_failure.enter_context(TemporaryFile())
+            digest = _digest(stream, name, copy)
+            copy.seek(0)
+            on_failure.pop_all()
     except OSError as error:
-        copy.close()
         raise CannotWriteError(
             f"{name} cannot be kept in a temporary file: {error.strerror}",
             hint="Free some space, or point TMPDIR at a disk that has it.",

@@ -296,6 +296,10 @@ class TestDamage:
         }
         assert {each.line for each in row.problems} == {2}
 
+    def test_a_bad_name_is_a_problem_among_rows_accepted_before(self, rows):
+        read = rows(f"{HEADER},name\n{SOUND},One\n{SOUND},No. 2\n{SOUND},Three\n")
+        assert [row.request and row.request.name for row in read] == ["One", None, "Three"]
+
     def test_a_row_of_empty_cells_is_a_problem(self, rows):
         (row,) = rows(f"{HEADER}\n,,\n")
         assert len(row.problems) == 3

@@ -1,0 +1,173 @@
+import csv
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from provisioner.errors import InputRefusedError
+from provisioner.session import (
+    CAPABILITIES,
+    GEO_MATCH_LEVELS,
+    NUMBER_SELECTION_BEHAVIORS,
+    GeoMatchParams,
+    SessionRequest,
+)
+from provisioner.settings import InputSettings
+from provisioner.source import open_source
+
+HEADER = "participant_1,participant_2,voice_connector_id,name,job_id,note\n"
+COLUMNS = (
+    "participant_1",
+    "participant_2",
+    "voice_connector_id",
+    "capabilities",
+    "name",
+    "expiry_minutes",
+    "number_selection_behavior",
+    "geo_match_level",
+    "geo_match_country",
+    "geo_match_area_code",
+    "note",
+)
+
+numbers = st.integers(10, 10**15 - 1).map("+{}".format)
+# csv.writer leaves a lone CR bare unless it is the line terminator.
+notes = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)
+requests = st.builds(
+    SessionRequest,
+    voice_connector_id=st.text("abc012", min_size=1, max_size=128),
+    participants=st.tuples(numbers, numbers).filter(lambda pair: pair[0] != pair[1]),
+    capabilities=st.sampled_from([CAPABILITIES, ("Voice",), ("SMS",)]),
+    name=st.none() | st.text("abZ9 ", max_size=30).map(str.strip).filter(bool),
+    expiry_minutes=st.none() | st.integers(1, 2**31 - 1),
+    number_selection_behavior=st.none() | st.sampled_from(NUMBER_SELECTION_BEHAVIORS),
+    geo_match_level=st.none() | st.sampled_from(GEO_MATCH_LEVELS),
+    geo_match_params=st.none()
+    | st.builds(
+        GeoMatchParams,
+        country=st.sampled_from(["US", "CA"]),
+        area_code=st.sampled_from(["007", "415"]),
+    ),
+)
+jobs = st.lists(st.tuples(requests, notes), max_size=5)
+
+
+def read(content, file_format, encoding=None):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "jobs")
+        path.write_bytes(content)
+        source = open_source(InputSettings(path=str(path), format=file_format, encoding=encoding))
+        return list(source.rows())
+
+
+def as_cells(request, note):
+    geography = request.geo_match_params
+    cells = (
+        *request.participants,
+        request.voice_connector_id,
+        "|".join(request.capabilities),
+        request.name,
+        request.expiry_minutes,
+        request.number_selection_behavior,
+        request.geo_match_level,
+        geography and geography.country,
+        geography and geography.area_code,
+        note,
+    )
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
+def as_csv(written, **dialect):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, **dialect)
+    writer.writerow(COLUMNS)
+    writer.writerows(as_cells(request, note) for request, note in written)
+    return text.getvalue()
+
+
+def as_jsonl(written):
+    return b"".join(
+        json.dumps(msgspec.to_builtins(request) | {"note": note}).encode() + b"\n"
+        for request, note in written
+    )
+
+
+@given(content=st.binary(), file_format=st.sampled_from(["csv", "tsv", "jsonl"]))
+@example(content=b'participant_1,participant_2\n"', file_format="csv")
+@example(content=b"\xff\xfe\x00\xd8", file_format="csv")
+@example(content=b'{"participants": [1, null], "\\ud800": 1}', file_format="jsonl")
+def test_no_bytes_raise_anything_but_a_refusal(content, file_format):
+    try:
+        rows = read(content, file_format)
+    except InputRefusedError:
+        return
+    assert_sound(rows)
+
+
+@given(body=st.binary(max_size=300), mark=st.sampled_from([b"", b"\xef\xbb\xbf"]))
+def test_no_bytes_below_a_header_raise(body, mark):
+    assert_sound(read(mark + HEADER.encode() + body, "csv"))
+
+
+@given(text=st.text(alphabet='",;\n\r+0123 \0ab', max_size=200))
+def test_no_text_below_a_header_raises(text):
+    assert_sound(read((HEADER + text).encode(), "csv"))
+
+
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=5,
+    ),
+    key=st.sampled_from([*COLUMNS, "participants", "GeoMatchParams", "Capabilities", "job_id"]),
+)
+def test_no_json_value_in_any_column_raises(value, key):
+    line = json.dumps({"participants": ["+14155550100", "+442079460000"], key: value})
+    assert_sound(read(line.encode(), "jsonl"))
+
+
+def assert_sound(rows):
+    assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        assert (row.request is None) == bool(row.problems) == (row.key is None)
+        text = row.cells + "".join(repr(msgspec.to_builtins(each)) for each in row.problems)
+        assert "\0" not in text
+        text.encode()
+        json.loads(row.cells)
+
+
+@given(
+    written=jobs,
+    delimiter=st.sampled_from(",;\t|"),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    lineterminator=st.sampled_from(["\n", "\r\n", "\r"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "gb18030"]),
+)
+def test_jobs_written_as_csv_read_back_as_the_same_requests(
+    written, delimiter, quoting, lineterminator, encoding
+):
+    text = as_csv(written, delimiter=delimiter, quoting=quoting, lineterminator=lineterminator)
+    named = encoding if encoding in {"utf-16-be", "gb18030"} else None
+    rows = read(text.encode(encoding), "csv", named)
+    assert [row.request for row in rows] == [request for request, _ in written]
+    assert [json.loads(row.cells)[-1] for row in rows] == [note for _, note in written]
+
+
+@given(written=jobs)
+def test_a_job_has_one_key_in_either_format(written):
+    from_csv = read(as_csv(written).encode(), "csv")
+    from_jsonl = read(as_jsonl(written), "jsonl")
+    assert [row.key for row in from_csv] == [row.key for row in from_jsonl]
+    assert [row.request for row in from_csv] == [row.request for row in from_jsonl]
+
+
+@settings(max_examples=50)
+@given(written=jobs, repeats=st.integers(1, 3))
+def test_a_row_is_read_alike_however_often_its_like_came_before(written, repeats):
+    rows = read(as_csv(written * repeats).encode(), "csv")
+    assert [row.request for row in rows] == [request for request, _ in written] * repeats
