@@ -5,12 +5,12 @@ By the answer, the first row that fits:
     429, or a throttling code                        retryable, throttled
     5xx to another operation: a credentials refresh  retryable
     any other answer to another operation            fatal, 77
+    503 ServiceUnavailableException                  retryable
+    any other 5xx, a load balancer's 503 included    ambiguous
     400/403 that calls the connector disabled        fatal, 69
     401, 403, or a credentials code                  fatal, 77
     404, or NotFoundException                        fatal, 69
     408                                              ambiguous
-    503 ServiceUnavailableException                  retryable
-    any other 5xx, a load balancer's 503 included    ambiguous
     any other 4xx                                    refused
     3xx: whoever answered is not the service         fatal, 69
     anything else                                    ambiguous
@@ -134,12 +134,12 @@ _TABLE: tuple[tuple[Callable[[_Answer], bool], Verdict, ExitCode | None], ...] =
     (lambda answer: answer.throttles, Verdict.RETRYABLE, None),
     (lambda answer: answer.foreign and answer.status >= _SERVER, Verdict.RETRYABLE, None),
     (lambda answer: answer.foreign, Verdict.FATAL, ExitCode.CREDENTIALS),
+    (lambda answer: answer.is_unavailable, Verdict.RETRYABLE, None),
+    (lambda answer: answer.status >= _SERVER, Verdict.AMBIGUOUS, None),
     (lambda answer: answer.disables, Verdict.FATAL, ExitCode.SERVICE),
     (lambda answer: answer.distrusts, Verdict.FATAL, ExitCode.CREDENTIALS),
     (lambda answer: answer.misses, Verdict.FATAL, ExitCode.SERVICE),
     (lambda answer: answer.status == HTTPStatus.REQUEST_TIMEOUT, Verdict.AMBIGUOUS, None),
-    (lambda answer: answer.is_unavailable, Verdict.RETRYABLE, None),
-    (lambda answer: answer.status >= _SERVER, Verdict.AMBIGUOUS, None),
     (lambda answer: answer.status >= _CLIENT, Verdict.REFUSED, None),
     (lambda answer: answer.status >= _REDIRECT, Verdict.FATAL, ExitCode.SERVICE),
     (lambda _: True, Verdict.AMBIGUOUS, None),
@@ -165,10 +165,11 @@ def short(text: str) -> str:
 
 def _answered(error: boto.ClientError, operation: str, now: float) -> Outcome:
     metadata = error.response.get("ResponseMetadata", {})
+    details = error.response.get("Error", {})
     answer = _Answer(
-        status=int(metadata.get("HTTPStatusCode", 0)),
-        code=str(error.response.get("Error", {}).get("Code", "")),
-        message=str(error.response.get("Error", {}).get("Message", "")),
+        status=metadata.get("HTTPStatusCode", 0),
+        code=short(str(details.get("Code") or "")),
+        message=short(str(details.get("Message") or "")),
         foreign=error.operation_name != operation,
     )
     verdict, fatal_exit = next((row[1], row[2]) for row in _TABLE if row[0](answer))
@@ -176,7 +177,7 @@ def _answered(error: boto.ClientError, operation: str, now: float) -> Outcome:
         verdict=verdict,
         status=answer.status,
         error_code=answer.code,
-        message=short(answer.message),
+        message=answer.message or f"HTTP status {answer.status}",
         request_id=metadata.get("RequestId"),
         retry_after=_retry_after(metadata.get("HTTPHeaders", {}), now),
         throttled=answer.throttles,

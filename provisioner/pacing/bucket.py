@@ -28,7 +28,7 @@ class TokenBucket:
     The state is GCRA's theoretical arrival time (ITU-T I.371): when the bucket would be full.
     """
 
-    __slots__ = ("_burst", "_interval", "_slack", "_tolerance", "full_at")
+    __slots__ = ("_burst", "_full_at", "_interval", "_slack", "_tolerance")
 
     def __init__(
         self, rate: float, burst: int = 1, *, now: float, tolerance: float = TOLERANCE
@@ -36,7 +36,7 @@ class TokenBucket:
         self._burst = burst
         self._tolerance = tolerance
         self._tune(rate)
-        self.full_at = now + self._slack
+        self._full_at = now + self._slack
 
     @property
     def rate(self) -> float:
@@ -45,18 +45,18 @@ class TokenBucket:
 
     def take(self, now: float) -> float:
         """Take a token and return 0.0; or take none and return the seconds until there is one."""
-        full_at = self.full_at
+        full_at = self._full_at
         wait = full_at - self._slack - now
         if wait > 0.0:
             return wait
-        self.full_at = max(full_at, now) + self._interval
+        self._full_at = max(full_at, now) + self._interval
         return 0.0
 
     def set_rate(self, now: float, rate: float) -> None:
         """Go on at `rate` tokens/s with what the bucket holds, fractions included."""
-        held = (now + self._slack - max(self.full_at, now)) / self._interval
+        held = (now + self._slack - max(self._full_at, now)) / self._interval
         self._tune(rate)
-        self.full_at = now + max(0.0, self._slack - held * self._interval)
+        self._full_at = now + max(0.0, self._slack - held * self._interval)
 
     def _tune(self, rate: float) -> None:
         self._interval = 1 / rate

@@ -13,6 +13,8 @@ from provisioner.ports import Clock, Limiter
 from provisioner.settings import PaceSettings
 
 RATES = (0.01, 100_000.0)
+SHORTEST_SLEEP = 0.001
+"""Seconds. uvloop's timers count milliseconds and would spin below; the bucket forgives it."""
 LONGEST_SLEEP = 1.0
 """Seconds after which a waiting caller looks again, since the rate may have changed."""
 
@@ -36,7 +38,7 @@ class BucketLimiter:
         """Return when one call may start now; first come, first served."""
         async with self._turn:
             while (wait := self._bucket.take(self._clock.monotonic())) > 0.0:
-                await self._clock.sleep(min(wait, LONGEST_SLEEP))
+                await self._clock.sleep(min(max(wait, SHORTEST_SLEEP), LONGEST_SLEEP))
 
     def observe(self, outcome: Outcome, *, sent_at: float) -> None:
         """Learn from an answer; a call nobody answered says nothing about the quota."""

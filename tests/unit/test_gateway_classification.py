@@ -43,6 +43,8 @@ def unconnected(kind=aiohttp.ClientConnectorError, number=errno.ECONNREFUSED):
         (503, "SomethingElse", Verdict.AMBIGUOUS, None),
         (500, "ServiceFailureException", Verdict.AMBIGUOUS, None),
         (500, "ServiceUnavailableException", Verdict.AMBIGUOUS, None),
+        (500, "AccessDeniedException", Verdict.AMBIGUOUS, None),
+        (500, "NotFoundException", Verdict.AMBIGUOUS, None),
         (502, "502", Verdict.AMBIGUOUS, None),
         (504, "504", Verdict.AMBIGUOUS, None),
         (400, "BadRequestException", Verdict.REFUSED, None),
@@ -127,6 +129,10 @@ def test_without_the_header_there_is_no_retry_after():
 
 def test_the_request_id_is_kept():
     assert answered(500, request_id="abc").request_id == "abc"
+
+
+def test_an_answer_without_a_message_gives_its_status():
+    assert answered(307, "307").message == "HTTP status 307"
 
 
 def test_a_message_is_one_masked_short_line():

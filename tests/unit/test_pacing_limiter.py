@@ -125,6 +125,20 @@ def test_late_timers_do_not_lower_the_rate(rate):
     assert (len(world.times) - 1) / elapsed == pytest.approx(rate, rel=0.01)
 
 
+def test_no_sleep_is_shorter_than_a_timer_can_count():
+    class ReportingClock(VirtualClock):
+        shortest = 1.0
+
+        async def sleep(self, seconds):
+            self.shortest = min(self.shortest, seconds)
+            await super().sleep(seconds)
+
+    world = World(50_000.0, clock=ReportingClock())
+    world.run(world.caller("a", calls=1000))
+    assert world.clock.shortest == 0.001
+    assert world.times[-1] == pytest.approx(1000 / 50_000, rel=0.05)
+
+
 def test_a_stall_is_not_caught_up():
     world = World(100.0)
 
