@@ -106,7 +106,7 @@ class HttpProtocol(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._give_up(HTTPStatus.NOT_IMPLEMENTED)
+            self._deaf = True  # the request itself is answered, another protocol is not spoken
         except httptools.HttpParserError as error:
             cause = error.__context__
             too_large = isinstance(cause, _TooLargeError)
@@ -172,7 +172,7 @@ class HttpProtocol(asyncio.Protocol):
             authorization=self._authorization,
             date=self._date,
             body=b"".join(self._chunks),
-            keep_alive=self._parser.should_keep_alive(),
+            keep_alive=self._parser.should_keep_alive() and not self._parser.should_upgrade(),
         )
         self._waiting.append(request)
 
