@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 from provisioner.source.lines import LINE_LENGTH, Lines
 
+RECORD_LENGTH = 1 << 17
+RECORD_LINES = 1000
+"""What a record of several lines may hold, so that a stray quote is given up soon."""
+
 
 class BrokenRecordError(ValueError):
     """A record that cannot be split into cells; `line` is its first one, verbatim."""
@@ -53,7 +57,7 @@ def _following(taken: list[str], lines: Lines) -> Iterator[str]:
     for line in lines:
         taken.append(line)
         length += len(line)
-        if length > LINE_LENGTH:
+        if length > RECORD_LENGTH or len(taken) > RECORD_LINES:
             raise csv.Error("unexpected end of data")
         yield line
 

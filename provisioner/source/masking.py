@@ -7,9 +7,10 @@ import msgspec
 from provisioner.session import mask_number
 
 SHOWN_LENGTH = 60
+_LENGTH_EXAMINED = 1000
 _DIGITS_OF_A_NUMBER = 5
 # Seven digits or more, however they are grouped, may be somebody's number.
-_NUMBER_LIKE = re.compile(r"[+(]{0,2}\d(?:[^\w\n,;|]{0,2}\d){6,}")
+_NUMBER_LIKE = re.compile(r"[+(]{0,2}\d(?:[^a-zA-Z\d\n,;|]{0,2}\d){6,}")
 
 
 def shown_participant(value: object) -> str:
@@ -21,17 +22,13 @@ def shown_participant(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Any other cell."""
-    return _cut(mask_text(_printable(value)))
-
-
-def mask_text(text: str) -> str:
-    """Text with everything masked that could be a phone number, punctuated ones too."""
-    return _NUMBER_LIKE.sub(lambda match: mask_number(match[0]), text)
+    """Any other cell, with everything masked that could be a phone number."""
+    return _cut(_NUMBER_LIKE.sub(lambda match: mask_number(match[0]), _printable(value)))
 
 
 def _printable(value: object) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = text[:_LENGTH_EXAMINED]
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
