@@ -52,6 +52,10 @@ class TokenBucket:
         self._full_at = max(full_at, now) + self._interval
         return 0.0
 
+    def put_back(self) -> None:
+        """Undo a `take` that was not used."""
+        self._full_at -= self._interval
+
     def set_rate(self, now: float, rate: float) -> None:
         """Go on at `rate` tokens/s with what the bucket holds, fractions included."""
         held = (now + self._slack - max(self._full_at, now)) / self._interval

@@ -28,10 +28,10 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """This run's: `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s from the
-    first call to the last.
+    """This run's.
 
-    All are None when the run ended before its first call could have been sent.
+    `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s from the first call to the
+    last. All are None when the run ended before its first call could have been sent.
     """
 
     start: str | None = None

@@ -1,0 +1,108 @@
+"""What the documents show works as shown."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provisioner.errors import ExitCode
+from tests.e2e.conftest import Emulator, Terminal, environment
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PASTED = "http://127.0.0.1:8080"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = "\n".join(blocks("console")).replace("\\\n", "").splitlines()
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    return [each[1:] for each in words if each[:1] == [program]]
+
+
+@pytest.fixture
+def desk(terminal: Terminal) -> Terminal:
+    """A terminal in a folder with the sample jobs."""
+    shutil.copytree(ROOT / "jobs", terminal.folder / "jobs")
+    return terminal
+
+
+def test_the_main_job_against_aws(desk: Terminal, emulator: Emulator) -> None:
+    for arguments in commands("provisioner"):
+        if arguments[0] == "emulate":
+            continue
+        faster = [each.replace("10", "2000") if each == "10" else each for each in arguments]
+        done = desk(*faster, PROVISIONER_ENDPOINT_URL=emulator.url)
+        assert done.returncode == 0, done.stderr
+    assert len(emulator.sessions()) == 3000
+
+
+def test_the_emulator_starts_as_shown(emulators: Callable[..., Emulator]) -> None:
+    shown = next(each for each in commands("provisioner") if each[0] == "emulate")
+    assert emulators(*shown[3:]).sessions() == []
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="needs the AWS CLI")
+def test_the_aws_cli_lists_sessions_as_shown(emulator: Emulator) -> None:
+    arguments = [each.replace(PASTED, emulator.url) for each in commands("aws")[0]]
+    keys = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
+    done = subprocess.run(
+        ["aws", *arguments],
+        env=environment() | keys,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert json.loads(done.stdout) == {"ProxySessions": []}, done.stderr
+
+
+def test_the_library_runs_as_shown(desk: Terminal, emulator: Emulator) -> None:
+    program = blocks("python")[0].replace(PASTED, emulator.url)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=desk.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "0 200\n", done.stderr
+
+
+def test_the_policy_is_json() -> None:
+    assert json.loads(blocks("json")[0])["Statement"][0]["Effect"] == "Allow"
+
+
+def test_every_exit_code_but_later_ones_is_told() -> None:
+    table = {int(code) for code in re.findall(r"\b\d{1,3}\b", _exit_code_rows())}
+    assert table == {code.value for code in ExitCode} - {ExitCode.HALTED}
+
+
+def test_the_two_commands_exist() -> None:
+    targets = (ROOT / "Makefile").read_text("utf-8")
+    assert {each[0] for each in commands("make")} == {"demo", "test"}
+    assert all(f"\n{each[0]}:" in targets for each in commands("make"))
+
+
+def test_the_sample_readme_names_every_sample() -> None:
+    text = (ROOT / "jobs/README.md").read_text("utf-8")
+    for sample in (ROOT / "jobs").iterdir():
+        assert sample.name == "README.md" or f"`{sample.name}`" in text
+
+
+def _exit_code_rows() -> str:
+    rows = README.split("| exit code | |")[1].split("\n\n")[0].splitlines()[2:]
+    return "\n".join(row.split("|")[1] for row in rows)
