@@ -339,7 +339,8 @@ async def test_the_quota_can_be_changed_while_serving():
         assert [(await ask(server, request()))[0] for _ in range(2)] == [201, 429]
         assert (await ask(server, request(target="/_emulator/quota", body="null")))[0] == 200
         assert (await ask(server, request()))[0] == 201
-        assert (await ask(server, request(target="/_emulator/quota", body="much")))[0] == 400
+        for body in ("much", '{"rate": 0}'):
+            assert (await ask(server, request(target="/_emulator/quota", body=body)))[0] == 400
 
 
 async def test_an_unknown_page_of_ours_is_not_found():

@@ -378,3 +378,15 @@ def test_a_wish_that_cannot_be_met_gets_another_number():
 def test_a_pool_beyond_the_fictional_ranges_cannot_be_had(size):
     with pytest.raises(ConfigurationError):
         make(pool_size=size)
+
+
+@pytest.mark.parametrize("countries", [(), ("US", "ZZ")])
+def test_countries_without_numbers_cannot_be_set(countries):
+    with pytest.raises(ConfigurationError, match="no numbers"):
+        make(countries=countries)
+
+
+@pytest.mark.parametrize("quota", [{"rate": 0}, {"rate": 1, "burst": 0}, {"rate": 1, "window": 0}])
+def test_a_quota_that_lets_nothing_through_cannot_be_set(quota):
+    with pytest.raises(ConfigurationError, match="above zero"):
+        Quota(**quota)
