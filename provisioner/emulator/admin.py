@@ -86,7 +86,7 @@ def _change_faults(emulator: Emulator, body: bytes) -> HttpResponse:
 def _change_quota(emulator: Emulator, body: bytes) -> HttpResponse:
     try:
         quota = msgspec.json.decode(body, type=Quota | None)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, ConfigurationError) as error:
         return _json(HTTPStatus.BAD_REQUEST, {"Message": str(error)})
     emulator.service.change_quota(quota)
     return _json(HTTPStatus.OK, quota)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
@@ -18,6 +18,7 @@ from provisioner.emulator.refusal import Refusal, bad_request, unauthorized
 _JSON = b"Content-Type: application/json\r\n"
 _ALGORITHM = b"AWS4-HMAC-SHA256 Credential="
 _SCOPE = b"/chime/aws4_request"
+_PATIENCE_ASKED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _UNREADABLE = b"<html><body>a proxy between us was here</body></html>"
 
 _SESSIONS = {b"POST": "CreateProxySession", b"GET": "ListProxySessions"}
@@ -58,11 +59,11 @@ class ServiceApplication:
     ) -> Reply:
         try:
             _check_authorization(request.authorization)
+            signed_at = _parse_date(request.date) if request.date else None
             if request.body:
                 parameters = self._body(request.body) | parameters
             if query:
-                parameters |= _query(query)
-            signed_at = _signed_at(request.date)
+                parameters = parameters | _query(query)
         except Refusal as refusal:
             return self._emulator.refuse(operation, refusal, self._clock())
         return self._emulator.call(operation, parameters, self._clock(), signed_at=signed_at)
@@ -74,15 +75,11 @@ class ServiceApplication:
             raise bad_request("The body is not a JSON object") from None
 
     def _render(self, reply: Reply) -> HttpResponse:
-        settings = self._emulator.settings
         headers = b"x-amzn-RequestId: %b\r\n" % self._emulator.request_id(reply.number).encode()
         body = b""
         if isinstance(reply.body, Refusal):
-            refusal = reply.body
-            headers += _JSON + b"x-amzn-ErrorType: %b\r\n" % refusal.code.encode()
-            if settings.retry_after is not None and refusal.status in {429, 503}:
-                headers += b"Retry-After: %d\r\n" % settings.retry_after
-            body = self._encode({"Code": refusal.short_code, "Message": refusal.message})
+            headers += self._refusal_headers(reply.body)
+            body = self._encode({"Code": reply.body.short_code, "Message": reply.body.message})
         elif reply.body is not None:
             headers += _JSON
             body = self._encode(reply.body)
@@ -95,12 +92,20 @@ class ServiceApplication:
             hang_seconds=self._emulator.faults.hang_seconds,
         )
 
+    def _refusal_headers(self, refusal: Refusal) -> bytes:
+        headers = _JSON + b"x-amzn-ErrorType: %b\r\n" % refusal.code.encode()
+        seconds = self._emulator.settings.retry_after
+        if seconds is not None and refusal.status in _PATIENCE_ASKED:
+            headers += b"Retry-After: %d\r\n" % seconds
+        return headers
+
     def _plain(self, status: HTTPStatus, code: bytes) -> HttpResponse:
         body = self._encode({"Message": status.phrase})
         headers = _JSON + b"x-amzn-ErrorType: %b\r\n" % code
         return HttpResponse(status=status, headers=headers, body=body)
 
 
+@lru_cache(maxsize=1024)
 def _route(path: bytes) -> tuple[dict[bytes, str], dict[str, object]] | None:
     """The operations of a path by method, and the parameters that stand in it."""
     match path.split(b"/"):
@@ -130,16 +135,11 @@ def _check_authorization(header: bytes) -> None:
         raise unauthorized("Credential should be scoped to correct service: 'chime'")
 
 
-def _signed_at(date: bytes) -> float | None:
-    """Epoch seconds of an X-Amz-Date, None without one."""
-    if not date:
-        return None
-    try:
-        return _parse_date(date)
-    except ValueError:
-        raise unauthorized("X-Amz-Date must be of the form YYYYMMDD'T'HHMMSS'Z'") from None
-
-
 @lru_cache(maxsize=1024)
 def _parse_date(date: bytes) -> float:
-    return datetime.strptime(date.decode(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    """Epoch seconds of an X-Amz-Date."""
+    try:
+        moment = datetime.strptime(date.decode("utf-8", "replace") + "+0000", "%Y%m%dT%H%M%SZ%z")
+    except ValueError:
+        raise unauthorized("X-Amz-Date must be of the form YYYYMMDD'T'HHMMSS'Z'") from None
+    return moment.timestamp()

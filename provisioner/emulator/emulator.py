@@ -35,7 +35,7 @@ class Delivery(Enum):
     NEVER = auto()
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of one request: `body` None is an empty one; `delay` is seconds it takes."""
 
     number: int
@@ -57,6 +57,7 @@ _DELIVERIES = {
     FaultKind.UNREADABLE: Delivery.UNREADABLE,
     FaultKind.HANG: Delivery.NEVER,
 }
+_HEARD = {Delivery.WHOLE, Delivery.UNREADABLE}
 
 
 class Tally:
@@ -88,6 +89,7 @@ class Emulator:
         self.service = Service(settings, Random(settings.seed))  # noqa: S311 - repeatable on purpose
         self.tally = Tally()
         self._dice = FaultDice(settings.faults, settings.seed)
+        self._id_prefix = f"{settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-"
 
     @property
     def faults(self) -> FaultPlan:
@@ -122,7 +124,7 @@ class Emulator:
 
     def request_id(self, number: int) -> str:
         """A reply's id, unlike any other of this emulator and the same at every run."""
-        return f"{self.settings.seed & 0xFFFFFFFF:08x}-0000-4000-8000-{number:012x}"
+        return f"{self._id_prefix}{number:012x}"
 
     def latency(self, number: int) -> float:
         """Seconds that the request of this number takes under the plan in force."""
@@ -165,10 +167,16 @@ class Emulator:
         body: Answer | Refusal | None,
         fault: FaultKind | None = None,
     ) -> Reply:
-        delivery = _DELIVERIES.get(fault, Delivery.WHOLE) if fault else Delivery.WHOLE
-        if delivery is Delivery.UNREADABLE and isinstance(body, Refusal):
-            delivery = Delivery.WHOLE
-        if delivery in {Delivery.WHOLE, Delivery.UNREADABLE}:
+        delivery = _delivery(fault, body) if fault else Delivery.WHOLE
+        if delivery in _HEARD:
             self.tally.statuses[status] += 1
         delay = self._dice.latency(number)
         return Reply(number=number, status=status, body=body, delivery=delivery, delay=delay)
+
+
+def _delivery(fault: FaultKind, body: Answer | Refusal | None) -> Delivery:
+    """A refusal stays readable."""
+    delivery = _DELIVERIES.get(fault, Delivery.WHOLE)
+    if delivery is Delivery.UNREADABLE and isinstance(body, Refusal):
+        return Delivery.WHOLE
+    return delivery

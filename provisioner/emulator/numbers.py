@@ -25,6 +25,7 @@ _STEMS: dict[str, tuple[str, ...]] = {
 COUNTRIES = tuple(_STEMS)
 """Countries that have numbers."""
 
+_NEAR = 200
 _PREFIXES = {"44": "GB", "61": "AU", "33": "FR", "49": "DE"}
 
 
@@ -53,6 +54,7 @@ class NumberPool:
             )
         self.numbers: list[str] = []
         self._masks: dict[str, int] = {}
+        self._offers: dict[tuple[str, ...], int] = {}
         self._held: dict[str, int] = {}
         for country in COUNTRIES:
             self._add(country, size)
@@ -81,7 +83,11 @@ class NumberPool:
         pair = [number.lstrip("+") for number in request.participant_phone_numbers]
         if request.number_selection_behavior == "PreferSticky":
             luck = crc32("|".join(sorted(pair)).encode())
-        everything = self._offer(countries) & ~self._bits(pair)
+        everything = self._offer(countries)
+        for number in pair:
+            # Nobody is shown his own number.
+            if number in self._places:
+                everything &= ~(1 << self._places[number])
         wanted = everything & self._wish(request) or everything
         chosen = self._choose(
             [self._held.get(number, 0) for number in pair], wanted, everything, luck
@@ -91,11 +97,11 @@ class NumberPool:
 
     def _offer(self, countries: tuple[str, ...]) -> int:
         """The numbers of some countries."""
-        return reduce(or_, (self._masks[country] for country in countries))
-
-    def _bits(self, numbers: list[str]) -> int:
-        """Numbers of the pool among these: nobody is shown his own."""
-        return sum(1 << self._places[each] for each in numbers if each in self._places)
+        offer = self._offers.get(countries)
+        if offer is None:
+            offer = reduce(or_, (self._masks[country] for country in countries))
+            self._offers[countries] = offer
+        return offer
 
     def _wish(self, request: CreateProxySession) -> int:
         """The numbers that suit the request's geography; none when it has no wish."""
@@ -125,7 +131,9 @@ class NumberPool:
         """One of the free numbers: the first from a random place on, or from the start."""
         if not free:
             raise pool_exhausted("No proxy phone number is available for these participants")
-        start = (luck >> 1) % free.bit_length()
+        lowest = (free & -free).bit_length() - 1
+        # Not far beyond: what millions hold are integers as long as their highest place.
+        start = lowest + (luck >> 1) % min(_NEAR, free.bit_length() - lowest)
         candidates = free >> start << start or free
         return (candidates & -candidates).bit_length() - 1
 

@@ -50,6 +50,8 @@ def describe(record: Record) -> Session:
     one, two = request.participant_phone_numbers
     first = Participant(phone_number=one, proxy_phone_number=record.proxies[0])
     second = Participant(phone_number=two, proxy_phone_number=record.proxies[1])
+    created = timestamp(record.created_at)
+    untouched = record.updated_at == record.created_at
     return Session(
         voice_connector_id=request.voice_connector_id,
         proxy_session_id=record.id,
@@ -57,8 +59,8 @@ def describe(record: Record) -> Session:
         status=record.status,
         expiry_minutes=record.expiry_minutes,
         capabilities=record.capabilities[:: -1 if record.luck & 4 else 1],
-        created_at=timestamp(record.created_at),
-        updated_at=timestamp(record.updated_at),
+        created_at=created,
+        updated_at=created if untouched else timestamp(record.updated_at),
         ended_at=None if record.ended_at is None else timestamp(record.ended_at),
         participants=(second, first) if record.luck & 2 else (first, second),
         number_selection_behavior=request.number_selection_behavior,

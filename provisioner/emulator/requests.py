@@ -36,7 +36,9 @@ Minutes: TypeAlias = Annotated[int, Meta(ge=EXPIRY_MINUTES_MINIMUM)]
 Capabilities: TypeAlias = Annotated[tuple[Literal["Voice", "SMS"], ...], Meta(min_length=1)]
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+class _Message(
+    msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True, gc=False
+):
     """A request or a response in the API's spelling, unset members left out."""
 
 

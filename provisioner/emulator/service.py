@@ -28,6 +28,7 @@ from provisioner.emulator.requests import (
     parse_request,
 )
 from provisioner.emulator.settings import EmulatorSettings, Quota
+from provisioner.errors import ConfigurationError
 
 
 class Connector(msgspec.Struct, kw_only=True):
@@ -41,6 +42,9 @@ class Service:
     """Amazon Chime SDK Voice, as far as proxy sessions go.
 
     `call` is the one way in. The clock it is given may step back: the service's own does not.
+
+    Raises:
+        ConfigurationError: the settings ask for numbers that the fictional ranges do not have.
     """
 
     def __init__(self, settings: EmulatorSettings, random: Random) -> None:
@@ -229,6 +233,11 @@ class Service:
 
 
 def _connectors(settings: EmulatorSettings) -> dict[str, Connector]:
+    if not settings.countries or not set(settings.countries) <= set(COUNTRIES):
+        raise ConfigurationError(
+            f"no numbers for the countries {', '.join(settings.countries) or '(none)'}",
+            hint=f"There are numbers for {', '.join(COUNTRIES)}.",
+        )
     connectors = {each: Connector(proxy=_proxy(settings)) for each in settings.connectors}
     for each in settings.disabled_connectors:
         connectors[each] = Connector(proxy=_proxy(settings, disabled=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from provisioner.emulator.faults import FaultPlan
+from provisioner.errors import ConfigurationError
 
 CONNECTOR = "abcdef1ghij2klmno3pqr4"
 """The voice connector that exists unless told otherwise."""
@@ -14,12 +15,21 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """Requests allowed, for each operation on its own.
 
     A token bucket of `rate` requests/s and `burst` requests; with `window`, instead, at most
-    `rate * window` requests in each aligned window of that many seconds.
+    `rate * window` requests in each aligned window of that many seconds. All are above zero.
+
+    Raises:
+        ConfigurationError: one is not.
     """
 
     rate: float
     burst: int = 1
     window: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a quota that lets nothing through."""
+        if not (self.rate > 0 and self.burst > 0 and (self.window is None or self.window > 0)):
+            hint = "Leave the quota out for none."
+            raise ConfigurationError("a quota's rate, burst and window are above zero", hint=hint)
 
 
 class EmulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
