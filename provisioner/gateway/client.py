@@ -23,15 +23,15 @@ LONGEST_CONNECT = 10.0
 LOOPBACK_REGION = "us-east-1"
 LOOPBACK_KEY = "emulator"
 
-_REGION_HINT = "Give --region, set AWS_DEFAULT_REGION, or put a region into the AWS profile."
+_REGION_HINT = "give --region, set AWS_DEFAULT_REGION, or put a region into the AWS profile"
 _CREDENTIALS_HINT = (
-    "Sign in (aws sso login), give --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-    "`aws sts get-caller-identity` shows what is found."
+    "sign in (aws sso login), give --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+    "`aws sts get-caller-identity` shows what is found"
 )
 _HINTS: dict[type[Exception], str] = {
     boto.NoRegionError: _REGION_HINT,
-    boto.InvalidRegionError: "A region reads like us-east-1.",
-    boto.ProfileNotFound: "`aws configure list-profiles` shows the profiles there are.",
+    boto.InvalidRegionError: "a region reads like us-east-1",
+    boto.ProfileNotFound: "`aws configure list-profiles` shows the profiles there are",
 }
 
 
@@ -111,7 +111,7 @@ async def _open_session(settings: ServiceSettings) -> aioboto3.Session:
         core.set_config_variable("region", LOOPBACK_REGION)
     if await session.get_credentials() is None:
         if not loopback:
-            raise CredentialsError("No AWS credentials were found.", hint=_CREDENTIALS_HINT)
+            raise CredentialsError("no AWS credentials were found", hint=_CREDENTIALS_HINT)
         core.set_credentials(LOOPBACK_KEY, LOOPBACK_KEY)
     return session
 
@@ -120,5 +120,5 @@ def _opening_error(error: Exception) -> ProvisionerError:
     message = short(str(error))
     if isinstance(error, CREDENTIALS_ERRORS):
         return CredentialsError(message, hint=_CREDENTIALS_HINT)
-    hint = _HINTS.get(type(error), "Check the AWS configuration: `aws configure list` shows it.")
+    hint = _HINTS.get(type(error), "check the AWS configuration: `aws configure list` shows it")
     return ConfigurationError(message, hint=hint)

@@ -23,13 +23,13 @@ def usable(proxy: ConnectorProxy | None, connector_id: str) -> ConnectorProxy:
     """
     if proxy is None:
         raise ServiceError(
-            f"Voice connector {connector_id} has no proxy configuration.",
-            hint="Give it one with `aws chime-sdk-voice put-voice-connector-proxy`.",
+            f"voice connector {connector_id} has no proxy configuration",
+            hint="give it one with `aws chime-sdk-voice put-voice-connector-proxy`",
         )
     if proxy.disabled:
         raise ServiceError(
-            f"The proxy of voice connector {connector_id} is disabled.",
-            hint="Enable it with `aws chime-sdk-voice put-voice-connector-proxy --no-disabled`.",
+            f"the proxy of voice connector {connector_id} is disabled",
+            hint="enable it with `aws chime-sdk-voice put-voice-connector-proxy --no-disabled`",
         )
     return proxy
 
@@ -39,22 +39,22 @@ def unusable(outcome: Outcome, connector_id: str, endpoint: str) -> ProvisionerE
     said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
     if outcome.fatal_exit == ExitCode.CREDENTIALS:
         return CredentialsError(
-            f"These credentials may not read voice connector {connector_id}: {said}",
-            hint="Allow chime:GetVoiceConnectorProxy, chime:CreateProxySession and "
-            "chime:ListProxySessions; `aws sts get-caller-identity` shows who is asking.",
+            f"these credentials may not read voice connector {connector_id}: {said}",
+            hint="allow chime:GetVoiceConnectorProxy, chime:CreateProxySession and "
+            "chime:ListProxySessions; `aws sts get-caller-identity` shows who is asking",
         )
     if not outcome.answered:
         reason = _UNREACHABLE.get(outcome.error_code or "", said)
         return ServiceError(
-            f"The service at {endpoint} cannot be reached: {reason}.",
-            hint="Check the region, the network, proxies and --endpoint-url.",
+            f"the service at {endpoint} cannot be reached: {reason}",
+            hint="check the region, the network, proxies and --endpoint-url",
         )
     if outcome.verdict is Verdict.RETRYABLE:
         return ServiceError(
-            f"The service at {endpoint} is unwell: {said}",
-            hint="Run it again later: nothing was sent.",
+            f"the service at {endpoint} is unwell: {said}",
+            hint="run it again later: nothing was sent",
         )
     return ServiceError(
-        f"Voice connector {connector_id} cannot be used: {said}",
-        hint="Compare its id and region with `aws chime-sdk-voice list-voice-connectors`.",
+        f"voice connector {connector_id} cannot be used: {said}",
+        hint="compare its id and region with `aws chime-sdk-voice list-voice-connectors`",
     )

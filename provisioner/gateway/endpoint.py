@@ -17,13 +17,13 @@ def check_endpoint(url: str) -> None:
     if not _is_well_formed(url):
         without_password = url.rpartition("@")[2]
         raise ConfigurationError(
-            f"The endpoint {without_password!r} is not a URL of a service.",
-            hint="Write it as https://host or http://127.0.0.1:8000, without a user or a query.",
+            f"the endpoint {without_password!r} is not a URL of a service",
+            hint="write it as https://host or http://127.0.0.1:8000, without a user or a query",
         )
     if urlsplit(url).scheme != "https" and not is_loopback(url):
         raise ConfigurationError(
-            f"The endpoint {url} would carry phone numbers and credentials unencrypted.",
-            hint="Use https:// for any host but localhost.",
+            f"the endpoint {url} would carry phone numbers and credentials unencrypted",
+            hint="use https:// for any host but localhost",
         )
 
 

@@ -112,13 +112,13 @@ def build_limiter(settings: PaceSettings, clock: Clock, emit: EventSink) -> Limi
     slowest, fastest = RATES
     if not slowest <= settings.rate <= fastest:
         raise ConfigurationError(
-            f"A rate of {settings.rate:g} calls a second cannot be kept.",
-            hint=f"Give --rate a number from {slowest:g} to {fastest:g}.",
+            f"a rate of {settings.rate:g} calls a second cannot be kept",
+            hint=f"give --rate a number from {slowest:g} to {fastest:g}",
         )
     if settings.burst < 1:
         raise ConfigurationError(
-            f"A burst of {settings.burst} would let no call through.",
-            hint="Give --burst 1 or more.",
+            f"a burst of {settings.burst} would let no call through",
+            hint="give --burst 1 or more",
         )
     now = clock.monotonic()
     bucket = TokenBucket(settings.rate, settings.burst, now=now)

@@ -76,7 +76,7 @@ def _check_readable(names: Sequence[str]) -> None:
         if damage := damage_of(name):
             raise InputRefusedError(
                 f"the header {damage}",
-                hint="Save the file as UTF-8, or name its encoding: --encoding cp1252, utf-16-le",
+                hint="save the file as UTF-8, or name its encoding: --encoding cp1252, utf-16-le",
             )
 
 
@@ -87,7 +87,7 @@ def _columns(names: Sequence[str]) -> dict[str, int]:
             twice = [name.strip() for name, own in zip(names, ours, strict=True) if own == column]
             raise InputRefusedError(
                 f"the header names the column {column} {count} times: {', '.join(twice)}",
-                hint="Rename or remove all but one of them.",
+                hint="rename or remove all but one of them",
             )
     return {column: index for index, column in enumerate(ours) if column is not None}
 

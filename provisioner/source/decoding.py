@@ -38,7 +38,7 @@ def check_encoding(name: str | None) -> None:
     except (LookupError, ValueError) as error:
         raise ConfigurationError(
             f"--encoding {name}: no such text encoding",
-            hint="Use a name such as utf-8, utf-16, cp1252 or latin-1.",
+            hint="use a name such as utf-8, utf-16, cp1252 or latin-1",
         ) from error
 
 

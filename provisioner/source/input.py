@@ -34,7 +34,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
         if _stamp(self.stream) != self.stamp:
             raise InputRefusedError(
                 "it changed while it was being read",
-                hint="Run again once nobody writes to it.",
+                hint="run again once nobody writes to it",
             )
 
 
@@ -64,23 +64,23 @@ def _open(path: str) -> BinaryIO:
     except FileNotFoundError as error:
         raise InputMissingError(
             f"{path}: there is no such file",
-            hint="Check the path; - reads standard input.",
+            hint="check the path; - reads standard input",
         ) from error
     except IsADirectoryError as error:
         raise InputMissingError(
-            f"{path} is a folder", hint="Name one job file inside it."
+            f"{path} is a folder", hint="name one job file inside it"
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputMissingError(
-            f"{path} cannot be opened: {reason}", hint="Check its permissions and the path."
+            f"{path} cannot be opened: {reason}", hint="check its permissions and the path"
         ) from error
 
 
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise InputMissingError(
-            "standard input is closed", hint="Pipe the job file in, or name its path."
+            "standard input is closed", hint="pipe the job file in, or name its path"
         )
     return sys.stdin.buffer
 
@@ -104,7 +104,7 @@ def _read(stream: BinaryIO, name: str) -> bytes:
         return stream.read(_CHUNK)
     except OSError as error:
         raise InputMissingError(
-            f"{name} cannot be read: {error.strerror}", hint="Check the disk it lies on."
+            f"{name} cannot be read: {error.strerror}", hint="check the disk it lies on"
         ) from error
 
 
@@ -118,6 +118,6 @@ def _spooled(name: str, stream: BinaryIO) -> Input:
     except OSError as error:
         raise CannotWriteError(
             f"{name} cannot be kept in a temporary file: {error.strerror}",
-            hint="Free some space, or point TMPDIR at a disk that has it.",
+            hint="free some space, or point TMPDIR at a disk that has it",
         ) from error
     return Input(name=name, sha256=digest, stream=copy, stamp=_stamp(copy))

@@ -59,11 +59,11 @@ class JobFile:
         except UnicodeError as error:
             raise InputRefusedError(
                 f"{self.name}: cannot be read in this encoding: {error}",
-                hint="Name the file's own with --encoding.",
+                hint="name the file's own with --encoding",
             ) from error
         except OSError as error:
             raise InputMissingError(
-                f"{self.name}: cannot be read: {error.strerror}", hint="Check the disk it lies on."
+                f"{self.name}: cannot be read: {error.strerror}", hint="check the disk it lies on"
             ) from error
 
     def layout(self) -> Layout:
@@ -86,7 +86,7 @@ def _format(settings: InputSettings) -> str | None:
         if settings.format not in _FORMATS:
             raise ConfigurationError(
                 f"--format {settings.format}: no such format",
-                hint=f"Use one of {', '.join(_FORMATS)}.",
+                hint=f"use one of {', '.join(_FORMATS)}",
             )
         return settings.format
     if settings.path == STANDARD_INPUT:
@@ -95,7 +95,7 @@ def _format(settings: InputSettings) -> str | None:
     if suffix.lower() not in _FORMAT_OF:
         raise InputRefusedError(
             f"{settings.path}: the extension {suffix or '(none)'} does not tell its format",
-            hint=f"Say it with --format: {', '.join(_FORMATS)}.",
+            hint=f"say it with --format: {', '.join(_FORMATS)}",
         )
     return _FORMAT_OF[suffix.lower()]
 

@@ -60,7 +60,7 @@ class JsonlRows:
             if not number and line.strip() in {"[", "{"}:
                 raise InputRefusedError(
                     "this is one JSON document over many lines, not one object to a line",
-                    hint="Convert it: jq -c '.[]' jobs.json > jobs.jsonl",
+                    hint="convert it: jq -c '.[]' jobs.json > jobs.jsonl",
                 )
             number += 1
             yield self._row(number, lines.number, line)

@@ -104,7 +104,7 @@ def _checked_defaults(defaults: RowDefaults) -> dict[str, object]:
         except InvalidValueError as error:
             option = "--" + column.replace("_", "-")
             raise ConfigurationError(
-                f"{option} {value}: {error}", hint=f"Correct {option}, or leave it out."
+                f"{option} {value}: {error}", hint=f"correct {option}, or leave it out"
             ) from error
     return given
 

@@ -186,7 +186,7 @@ sent again. `provisioner reconcile` settles them.
   pending       0
 
   calls         12 (3 throttled, 2 retried, 1 ambiguous, 0 adopted)
-  this run      4s, 3.0 calls/s
+  this run      4s, 4.0 calls/s
   latency       p50 250ms, p90 250ms, p99 250ms, max 250ms
 
 """
