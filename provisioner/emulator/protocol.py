@@ -56,7 +56,11 @@ Application: TypeAlias = Callable[[HttpRequest], HttpResponse]
 
 
 class _TooLargeError(Exception):
-    """A head or a body beyond its bound; `args[0]` is the status that says so."""
+    """A head or a body beyond its bound; `status` says which."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -109,8 +113,10 @@ class HttpProtocol(asyncio.Protocol):
             self._deaf = True  # the request itself is answered, another protocol is not spoken
         except httptools.HttpParserError as error:
             cause = error.__context__
-            too_large = isinstance(cause, _TooLargeError)
-            self._give_up(cause.args[0] if cause and too_large else HTTPStatus.BAD_REQUEST)
+            if isinstance(cause, _TooLargeError):
+                self._give_up(cause.status)
+            else:
+                self._give_up(HTTPStatus.BAD_REQUEST)
         if self._silence > HEAD_MAXIMUM and not self._deaf:
             self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._run()

@@ -94,9 +94,9 @@ class Service:
         return iter(list(self._sessions.values()))
 
     def hide_from_lists(self, session_id: str, seconds: float) -> None:
-        """Keep a session out of lists for so long after its creation."""
+        """Keep a session out of lists for at least so long after its creation."""
         record = self._sessions[session_id]
-        record.listed_at = record.created_at + seconds
+        record.listed_at = max(record.listed_at, record.created_at + seconds)
 
     def change_quota(self, quota: Quota | None) -> None:
         """From now on the limits are these; what was spent is forgotten."""

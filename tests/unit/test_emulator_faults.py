@@ -149,6 +149,13 @@ def test_a_slow_listing_hides_the_session_for_its_lag():
     assert [listed(NOON + 29), listed(NOON + 30)] == [0, 1]
 
 
+def test_a_slow_listing_never_shortens_the_services_own_delay():
+    emulated = emulator("slow_listing=100%@1s", listing_delay=30.0)
+    emulated.call("CreateProxySession", CREATE, NOON)
+    reply = emulated.call("ListProxySessions", {"VoiceConnectorId": CONNECTOR}, NOON + 29)
+    assert reply.body.proxy_sessions == ()
+
+
 def test_a_changed_plan_holds_from_then_on():
     emulated = emulator("throttle=100%")
     emulated.change_faults(FaultPlan())
