@@ -53,7 +53,7 @@ def _settings(options: argparse.Namespace) -> EmulatorSettings:
     try:
         settings = msgspec.json.decode(options.settings, type=EmulatorSettings)
     except msgspec.DecodeError as error:
-        hint = "Give a JSON object with the fields of EmulatorSettings."
+        hint = "give a JSON object with the fields of EmulatorSettings"
         raise ConfigurationError(f"cannot read --settings: {error}", hint=hint) from None
     changes: dict[str, object] = {}
     if options.seed is not None:

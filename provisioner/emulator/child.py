@@ -43,7 +43,7 @@ def _url(child: subprocess.Popen[str]) -> str:
     if not url:
         raise ServiceError(
             "the emulator did not start",
-            hint="Its reason stands above; `python -m provisioner.emulator` shows it alone.",
+            hint="its reason stands above; `python -m provisioner.emulator` shows it alone",
         )
     return url
 

@@ -153,7 +153,7 @@ def _seconds(text: str) -> float:
 
 
 def _refused(part: str) -> ConfigurationError:
-    return ConfigurationError(f"cannot read the fault {part!r}", hint=f"Allowed: {_ALLOWED}.")
+    return ConfigurationError(f"cannot read the fault {part!r}", hint=f"allowed: {_ALLOWED}")
 
 
 def _uniform(seed: int, number: int, stream: int) -> float:

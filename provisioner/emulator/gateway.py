@@ -72,7 +72,7 @@ class EmulatedGateway:
             if reply.delivery is Delivery.WHOLE and isinstance(reply.body, Refusal):
                 _raise_if_final(reply.body)
             await self._clock.sleep(_PATIENCE)
-        raise ServiceError("the emulated service cannot be reached", hint="Lower its faults.")
+        raise ServiceError("the emulated service cannot be reached", hint="lower its faults")
 
     async def _call(self, operation: str, parameters: Mapping[str, object]) -> Reply:
         """The reply, when it would have come; one that never comes takes the timeout."""
@@ -127,6 +127,6 @@ def _configuration(answer: ProxyAnswer) -> ConnectorProxy:
 
 def _raise_if_final(refusal: Refusal) -> None:
     if refusal.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise CredentialsError(refusal.message, hint="Check the clock and the credentials.")
+        raise CredentialsError(refusal.message, hint="check the clock and the credentials")
     if refusal.status == HTTPStatus.NOT_FOUND:
-        raise ServiceError(refusal.message, hint="Give the id of a connector that exists.")
+        raise ServiceError(refusal.message, hint="give the id of a connector that exists")

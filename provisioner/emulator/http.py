@@ -43,7 +43,7 @@ async def serve(
     try:
         server = await asyncio.get_running_loop().create_server(factory, host, port, backlog=1024)
     except OSError as error:
-        hint = "Choose another --port, or 0 for a free one."
+        hint = "choose another --port, or 0 for a free one"
         raise ConfigurationError(f"cannot listen on {host}:{port}: {error}", hint=hint) from error
     try:
         yield RunningServer(url=_url(server), emulator=emulator)

@@ -50,7 +50,7 @@ class NumberPool:
         if not 1 <= size <= largest:
             raise ConfigurationError(
                 f"a pool of {size} numbers per country cannot be had",
-                hint=f"The fictional ranges allow 1 to {largest}.",
+                hint=f"the fictional ranges allow 1 to {largest}",
             )
         self.numbers: list[str] = []
         self._masks: dict[str, int] = {}

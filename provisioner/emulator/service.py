@@ -236,7 +236,7 @@ def _connectors(settings: EmulatorSettings) -> dict[str, Connector]:
     if not settings.countries or not set(settings.countries) <= set(COUNTRIES):
         raise ConfigurationError(
             f"no numbers for the countries {', '.join(settings.countries) or '(none)'}",
-            hint=f"There are numbers for {', '.join(COUNTRIES)}.",
+            hint=f"there are numbers for {', '.join(COUNTRIES)}",
         )
     connectors = {each: Connector(proxy=_proxy(settings)) for each in settings.connectors}
     for each in settings.disabled_connectors:

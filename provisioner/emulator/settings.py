@@ -28,7 +28,7 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse a quota that lets nothing through."""
         if not (self.rate > 0 and self.burst > 0 and (self.window is None or self.window > 0)):
-            hint = "Leave the quota out for none."
+            hint = "leave the quota out for none"
             raise ConfigurationError("a quota's rate, burst and window are above zero", hint=hint)
 
 

@@ -29,7 +29,7 @@ def register(settings: EmulatorSettings | None = None) -> None:
         index = importlib.import_module("moto.backend_index")
         dispatcher = importlib.import_module("moto.moto_server.werkzeug_app")
     except ImportError as error:
-        hint = "Install it with: pip install 'provisioner[moto]'"
+        hint = "install it with: pip install 'provisioner[moto]'"
         raise ConfigurationError(f"moto is not installed: {error}", hint=hint) from error
     if (_SERVICE, _HOST) not in index.backend_url_patterns:
         index.backend_url_patterns.append((_SERVICE, _HOST))
