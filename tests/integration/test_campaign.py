@@ -1,0 +1,162 @@
+"""The library's way in, over the real client, ledger and result files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+import provisioner
+from provisioner import (
+    Event,
+    ExitCode,
+    InputSettings,
+    PaceSettings,
+    ServiceSettings,
+    Settings,
+    provision,
+)
+from provisioner.emulator.http import RunningServer, serve
+from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
+from provisioner.errors import InputRefusedError, UsageError
+from provisioner.events import CallSent, RunFinished, RunStarted
+from provisioner.job import Problem
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Path:
+    path = tmp_path / "night.jsonl"
+    rows = [
+        {
+            "VoiceConnectorId": CONNECTOR,
+            "ParticipantPhoneNumbers": [f"+1206555{n:04}", f"+1312555{n:04}"],
+            "Capabilities": ["Voice"],
+        }
+        for n in range(30)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RunningServer]:
+    async with serve(EmulatorSettings()) as server:
+        yield server
+
+
+@pytest.fixture
+async def refusing() -> AsyncIterator[str]:
+    """A service that forbids everything."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+        await reader.readexactly(length)
+        body = b'{"Code":"Forbidden","Message":"not you"}'
+        writer.write(
+            b"HTTP/1.1 403 Forbidden\r\nx-amzn-ErrorType: ForbiddenException\r\n"
+            b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+def night(jobs: Path, url: str, **more: object) -> Settings:
+    return Settings(
+        input=InputSettings(path=str(jobs)),
+        ledger=str(jobs.parent / "ledger.db"),
+        out=jobs.parent / "out",
+        service=ServiceSettings(endpoint_url=url),
+        pace=PaceSettings(rate=2000),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+async def test_a_run_returns_what_it_came_to(jobs: Path, server: RunningServer) -> None:
+    result = await provision(night(jobs, server.url))
+    assert result.exit_code is ExitCode.OK
+    assert result.error is None
+    assert result.summary.counts["created"] == 30
+    assert (result.out / "created.jsonl").stat().st_size > 0
+
+
+async def test_a_run_tells_its_events(jobs: Path, server: RunningServer) -> None:
+    events: list[Event] = []
+    await provision(night(jobs, server.url), on_event=events.append)
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], RunFinished)
+    assert len([event for event in events if isinstance(event, CallSent)]) == 30
+
+
+async def test_a_run_tells_the_problems_of_its_file(jobs: Path, server: RunningServer) -> None:
+    jobs.write_text("{}\n", "utf-8")
+    problems: list[Problem] = []
+    with pytest.raises(InputRefusedError):
+        await provision(night(jobs, server.url), on_problem=problems.append)
+    assert {problem.line for problem in problems} == {1}
+
+
+async def test_a_run_told_to_stop_before_it_begins_sends_nothing(
+    jobs: Path, server: RunningServer
+) -> None:
+    stop = anyio.Event()
+    stop.set()
+    result = await provision(night(jobs, server.url), stop=stop)
+    assert result.exit_code is ExitCode.STOPPED_EARLY
+    assert result.summary.counts["pending"] == 30
+
+
+@pytest.mark.parametrize("preflight", [True, False])
+async def test_refused_credentials_stop_the_run_and_leave_everything_pending(
+    jobs: Path, refusing: str, *, preflight: bool
+) -> None:
+    result = await provision(night(jobs, refusing, preflight=preflight))
+    assert result.exit_code is ExitCode.CREDENTIALS
+    assert result.error is not None
+    assert result.summary.counts["pending"] == 30
+
+
+async def test_a_connector_missing_midway_stops_the_run(jobs: Path, server: RunningServer) -> None:
+    jobs.write_text(jobs.read_text("utf-8").replace(CONNECTOR, "zzzzzz1ghij2klmno3pqr4"), "utf-8")
+    result = await provision(night(jobs, server.url, preflight=False))
+    assert result.exit_code is ExitCode.SERVICE
+    assert result.summary.counts["pending"] == 30
+
+
+async def test_there_must_be_something_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        await provision(Settings(ledger=str(tmp_path / "ledger.db")))
+
+
+async def test_an_unknown_campaign_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(InputRefusedError, match="no campaign"):
+        await provision(Settings(campaign="none", ledger=str(tmp_path / "ledger.db")))
+
+
+async def test_an_unfinished_write_of_results_can_be_repeated(
+    jobs: Path, server: RunningServer
+) -> None:
+    settings = night(jobs, server.url)
+    await provision(settings)
+    again = await provision(settings)
+    assert again.summary.timing.latency.max is None
+    assert again.summary.counts["created"] == 30
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in provisioner.__all__:
+        assert getattr(provisioner, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError):
+        _ = provisioner.nonsense
