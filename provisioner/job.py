@@ -81,6 +81,25 @@ def attempt_state_after(verdict: Verdict) -> AttemptState:
     return _ATTEMPT_AFTER.get(verdict, AttemptState.NOT_CREATED)
 
 
+RESULT_COLUMNS = (
+    "_row",
+    "_job_key",
+    "_status",
+    "_voice_connector_id",
+    "_proxy_session_id",
+    "_proxy_phone_number_1",
+    "_proxy_phone_number_2",
+    "_name",
+    "_expiry_minutes",
+    "_created_at",
+    "_attempts",
+    "_error_code",
+    "_error_message",
+    "_request_id",
+)
+"""What result files add to a row's own columns, in this order; ignored in a job file."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong with one row.
 

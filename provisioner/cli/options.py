@@ -143,6 +143,14 @@ campaign = option(
     help="The campaign's name; {date} and {stem} expand. Default: the job file's stem.",
 )
 
+rate = option(
+    "--rate",
+    type=click.FloatRange(min=0.01, max=100_000),
+    default=10.0,
+    show_default=True,
+    help="Calls a second, a ceiling that is never exceeded.",
+)
+
 log_options = Chained(
     option(
         "--log-format",

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from provisioner.cli import options as opt
-from provisioner.cli.run import RATE
 
 
 @click.command(
@@ -21,13 +20,7 @@ Examples:
 @opt.config
 @opt.ledger
 @opt.campaign
-@opt.option(
-    "--rate",
-    type=click.FloatRange(min=0.01, max=100_000),
-    default=RATE,
-    show_default=True,
-    help="Calls a second.",
-)
+@opt.rate
 @opt.input_options
 @opt.option("--skip-invalid", is_flag=True, help="Plan without the invalid rows.")
 @opt.json_output

@@ -8,7 +8,6 @@ import click
 
 from provisioner.cli import options as opt
 
-RATE = 10.0
 _RETRY_FAILED = "--retry-failed"
 
 
@@ -38,13 +37,7 @@ Examples:
 @opt.ledger
 @opt.campaign
 @opt.option("--out", metavar="DIR", help="Result files. [default: out/<campaign>]")
-@opt.option(
-    "--rate",
-    type=click.FloatRange(min=0.01, max=100_000),
-    default=RATE,
-    show_default=True,
-    help="Calls a second, a ceiling that is never exceeded.",
-)
+@opt.rate
 @opt.option(
     "--burst", type=click.IntRange(min=1), default=1, show_default=True, help="Calls at once."
 )

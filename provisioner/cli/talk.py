@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 from provisioner.clock import SystemClock
@@ -43,14 +42,9 @@ class Talk:
             self._progress.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._progress is not None:
-            self._progress.__exit__(kind, error, traceback)
+            self._progress.__exit__(*_)
 
     def on_event(self, event: Event) -> None:
         """Log it and show what it changed."""

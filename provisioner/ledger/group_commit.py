@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
 
 from provisioner.job import Attempt, Job, JobState, Outcome
@@ -46,12 +45,7 @@ class GroupCommitLedger:
         self._thread.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._orders.put(None)
         self._thread.join()
 

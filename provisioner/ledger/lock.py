@@ -9,7 +9,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from provisioner.errors import CannotWriteError, LedgerLockedError
@@ -51,12 +50,7 @@ class LedgerLock:
             ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._release()
 
     def _sign(self) -> None:

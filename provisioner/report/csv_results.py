@@ -8,8 +8,9 @@ from typing import TextIO
 
 import msgspec
 
+from provisioner.job import RESULT_COLUMNS
 from provisioner.ports import Layout, RowResult
-from provisioner.report.record import COLUMNS, own_cells, record
+from provisioner.report.record import own_cells, record
 
 _BYTE_ORDER_MARK = "\ufeff"
 _STARTERS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -46,7 +47,7 @@ class CsvResults:
         self._columns = layout.columns
         self._lines = _Lines(file, layout.delimiter)
         file.write(_BYTE_ORDER_MARK if layout.bom else "")
-        self._lines.add([*layout.columns, *COLUMNS])
+        self._lines.add([*layout.columns, *RESULT_COLUMNS])
 
     def write(self, row: RowResult) -> None:
         """Add one row."""

@@ -6,10 +6,11 @@ from typing import TextIO
 
 import msgspec
 
+from provisioner.job import RESULT_COLUMNS
 from provisioner.ports import Layout, RowResult
-from provisioner.report.record import COLUMNS, own_cells, record
+from provisioner.report.record import own_cells, record
 
-_Ours = msgspec.defstruct("_Ours", COLUMNS, frozen=True)
+_Ours = msgspec.defstruct("_Ours", RESULT_COLUMNS, frozen=True)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -25,23 +25,6 @@ FILES: dict[JobState, str] = {
 
 FILE_NAMES: tuple[str, ...] = tuple(dict.fromkeys(FILES.values()))
 
-COLUMNS = (
-    "_row",
-    "_job_key",
-    "_status",
-    "_voice_connector_id",
-    "_proxy_session_id",
-    "_proxy_phone_number_1",
-    "_proxy_phone_number_2",
-    "_name",
-    "_expiry_minutes",
-    "_created_at",
-    "_attempts",
-    "_error_code",
-    "_error_message",
-    "_request_id",
-)
-
 OwnCells: TypeAlias = list[str] | str | dict[str, msgspec.Raw]
 """A CSV row's cells, a line that could not be read, or a JSONL row's members."""
 
@@ -61,7 +44,7 @@ def own_cells(text: str) -> OwnCells:
 
 
 def record(row: RowResult) -> tuple[str | int | None, ...]:
-    """The values of `COLUMNS` for a row; None where there is none."""
+    """The values of `RESULT_COLUMNS` for a row; None where there is none."""
     return (
         row.number,
         row.key,

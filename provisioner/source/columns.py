@@ -2,6 +2,8 @@
 
 from difflib import get_close_matches
 
+from provisioner.job import RESULT_COLUMNS
+
 PARTICIPANTS = ("participant_1", "participant_2")
 TERMS = (
     "voice_connector_id",
@@ -17,25 +19,6 @@ COLUMNS = (*PARTICIPANTS, "name", "job_id", *TERMS)
 PAIR = "participants"
 GEO_MATCH_PARAMS = "geo_match_params"
 NESTED = (PAIR, GEO_MATCH_PARAMS)
-
-RESULT_COLUMNS = frozenset(
-    {
-        "_row",
-        "_job_key",
-        "_status",
-        "_voice_connector_id",
-        "_proxy_session_id",
-        "_proxy_phone_number_1",
-        "_proxy_phone_number_2",
-        "_name",
-        "_expiry_minutes",
-        "_created_at",
-        "_attempts",
-        "_error_code",
-        "_error_message",
-        "_request_id",
-    }
-)
 
 _API_SPELLING = {
     "voiceconnectorid": "voice_connector_id",
