@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from provisioner.campaign import Result, provision
     from provisioner.errors import ExitCode, ProvisionerError
     from provisioner.events import Event
     from provisioner.report import Summary
+    from provisioner.run import Result, provision
     from provisioner.settings import (
         InputSettings,
         PaceSettings,
@@ -27,12 +27,12 @@ _HOMES = {
     "InputSettings": "settings",
     "PaceSettings": "settings",
     "ProvisionerError": "errors",
-    "Result": "campaign",
+    "Result": "run",
     "RowDefaults": "settings",
     "ServiceSettings": "settings",
     "Settings": "settings",
     "Summary": "report",
-    "provision": "campaign",
+    "provision": "run",
 }
 
 __all__ = [

@@ -14,7 +14,6 @@ import anyio
 import click
 import msgspec
 
-from provisioner.campaign import Result, provision
 from provisioner.cli import say
 from provisioner.cli.settings import run_settings
 from provisioner.cli.talk import Talk
@@ -24,6 +23,7 @@ from provisioner.emulator.numbers import COUNTRIES
 from provisioner.emulator.settings import EmulatorSettings
 from provisioner.errors import UsageError, ungrouped
 from provisioner.report import render_summary, summary_json
+from provisioner.run import Result, provision
 from provisioner.settings import Settings
 
 _NUMBERS_A_COUNTRY = 400

@@ -1,0 +1,175 @@
+"""One run of a campaign, wired from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import anyio
+import msgspec
+
+from provisioner.campaign import conclude, enrol, out_folder
+from provisioner.clock import SystemClock
+from provisioner.engine import Engine, Lane
+from provisioner.errors import (
+    CredentialsError,
+    ExitCode,
+    ProvisionerError,
+    ServiceError,
+    ungrouped,
+)
+from provisioner.events import Event, EventSink, RunFinished, RunStarted
+from provisioner.gateway import BackoffPolicy, open_gateway
+from provisioner.intake import ProblemSink
+from provisioner.job import JobState, Outcome, Problem
+from provisioner.ledger import GroupCommitLedger, SqliteLedger, ledger_path
+from provisioner.pacing import build_limiter
+from provisioner.ports import CampaignRecord, Clock, Gateway
+from provisioner.report import RunTally, Summary, ensure_writable
+from provisioner.settings import Settings
+
+_PREFLIGHT_ATTEMPTS = 4
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to. `error` is why the service stopped it, if it did."""
+
+    exit_code: ExitCode
+    summary: Summary
+    out: Path
+    error: ProvisionerError | None = None
+
+
+async def provision(
+    settings: Settings,
+    *,
+    on_event: EventSink | None = None,
+    on_problem: ProblemSink | None = None,
+    stop: anyio.Event | None = None,
+    tally: RunTally | None = None,
+) -> Result:
+    """Run one campaign: record its job file, provision what is pending, write the results.
+
+    `on_problem` hears every problem of the job file. Setting `stop` drains: no call starts any
+    more, those in flight finish and are recorded. Whatever ends a run, the same call resumes it.
+    `tally` is where to fold the run's events, for callers that want to look at it meanwhile; it
+    gets each before `on_event` does.
+
+    Raises:
+        InputMissingError, InputRefusedError: nothing was sent.
+        CannotWriteError: the ledger or the results; what was recorded is safe.
+        LedgerLockedError: another process is running on the ledger.
+        ConfigurationError, UsageError: settings that cannot be used.
+    """
+    tally = tally or RunTally()
+    emit = _each(tally, on_event) if on_event else tally
+    with SqliteLedger(ledger_path(settings.ledger)) as core:
+        campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem or _ignore)
+        core.select(campaign.id)
+        ensure_writable(out_folder(settings, campaign.name))
+        error = await _Run(settings, campaign, emit, stop or anyio.Event()).send(core)
+        stopped = error.exit_code if error else None
+        summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, stopped)
+    return Result(
+        exit_code=ExitCode(summary.exit_code),
+        summary=summary,
+        out=out_folder(settings, campaign.name),
+        error=error,
+    )
+
+
+class _Run:
+    """The part of a run that talks to the service."""
+
+    def __init__(
+        self, settings: Settings, campaign: CampaignRecord, emit: EventSink, stop: anyio.Event
+    ) -> None:
+        self._settings = settings
+        self._campaign = campaign
+        self._emit = emit
+        self._stop = stop
+        self._clock: Clock = SystemClock()
+
+    async def send(self, core: SqliteLedger) -> ProvisionerError | None:
+        """Provision what is pending; why the service stopped it, if it did."""
+        error: ProvisionerError | None = None
+        async with GroupCommitLedger(core) as ledger:
+            counts = await ledger.counts()
+            self._emit(self._started(counts))
+            if counts.get(JobState.PENDING):
+                try:
+                    error = _stopped_by(await self._provision(ledger))
+                except (ServiceError, CredentialsError) as refused:
+                    error = refused
+            counts = await ledger.counts()
+        self._emit(RunFinished(campaign=self._campaign.name, counts=counts, at=self._clock.time()))
+        return error
+
+    async def _provision(self, ledger: GroupCommitLedger) -> Outcome | None:
+        pace = self._settings.pace
+        service = self._settings.service
+        jitter = Random()  # noqa: S311  # spreads retries, guards nothing
+        patience = BackoffPolicy(_PREFLIGHT_ATTEMPTS, jitter)
+        async with open_gateway(service, retry=patience, clock=self._clock) as gateway:
+            lane = Lane(
+                gateway=gateway,
+                limiter=build_limiter(pace, self._clock, self._emit),
+                retry=BackoffPolicy(pace.max_attempts, jitter),
+                connections=service.connections,
+            )
+            engine = Engine(ledger, lane, self._clock, self._emit)
+            preflight = anyio.CancelScope()
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._drain_when_told, preflight, engine)
+                    with preflight:
+                        await self._check_connectors(gateway)
+                    outcome = await engine.run(self._settings.limit)
+                    tasks.cancel_scope.cancel()
+            return outcome
+
+    async def _drain_when_told(self, preflight: anyio.CancelScope, engine: Engine) -> None:
+        await self._stop.wait()
+        preflight.cancel()
+        engine.drain("asked to stop")
+
+    async def _check_connectors(self, gateway: Gateway) -> None:
+        if self._settings.preflight:
+            for connector in self._campaign.connectors:
+                await gateway.connector_proxy(connector)
+
+    def _started(self, counts: dict[JobState, int]) -> RunStarted:
+        return RunStarted(
+            campaign=self._campaign.name,
+            counts=counts,
+            rate=self._settings.pace.rate,
+            concurrency=self._settings.service.connections,
+            at=self._clock.time(),
+        )
+
+
+def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:
+    if outcome is None:
+        return None
+    said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
+    if outcome.fatal_exit == ExitCode.CREDENTIALS:
+        return CredentialsError(
+            f"the service refused the credentials: {said}",
+            hint="mend them and run the same command again: the rest is pending",
+        )
+    return ServiceError(
+        f"the service cannot be used: {said}",
+        hint="run the same command again when it is mended: the rest is pending",
+    )
+
+
+def _each(*sinks: EventSink) -> EventSink:
+    def emit(event: Event) -> None:
+        for sink in sinks:
+            sink(event)
+
+    return emit
+
+
+def _ignore(_: Problem) -> None:
+    pass
