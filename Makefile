@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := out/demo
 
-.PHONY: demo test check bench lock dist clean
+.PHONY: demo test check simulate bench lock dist clean
 
 # The main job on the embedded emulator: throttles, transient faults, latency; no AWS account.
 demo: $(VENV)/.runtime
@@ -18,6 +18,12 @@ test: $(VENV)/.dev
 	@BIN=$(BIN) .ci/check
 
 check: test
+
+# Simulated nights, as many as asked for, on every core: SEEDS=10000, EVERY_STEP=1, ABLATIONS=1.
+SEEDS ?= 1000
+simulate: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(EVERY_STEP),--every-step) \
+	  $(if $(ABLATIONS),--ablations)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/spine.py

@@ -1,0 +1,155 @@
+"""One night: processes come and go on one ledger until the campaign is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from provisioner.clock import VirtualClock
+from provisioner.emulator.emulator import Emulator
+from provisioner.emulator.faults import FaultKind
+from provisioner.job import JobState
+from provisioner.ledger import SqliteLedger, open_reader
+from provisioner.ports import CallCounts, RowResult
+from tests.simulation.ablations import Safeguards
+from tests.simulation.checker import Evidence, violations
+from tests.simulation.process import CAMPAIGN, Process
+from tests.simulation.scenario import Life, Scenario
+from tests.simulation.wire import Wire
+
+CALM_LIVES = 8
+UNFINISHED = (JobState.PENDING, JobState.IN_FLIGHT)
+
+
+class Night(msgspec.Struct, kw_only=True):
+    """What a night came to; `steps` are those of each life."""
+
+    seed: int
+    violations: list[str]
+    calls: int
+    crashes: int
+    lives: int
+    ambiguous: int
+    states: Counter[str]
+    faults: Counter[str]
+    steps: list[int]
+    trace: list[str]
+    digest: str
+
+
+def simulate(scenario: Scenario, safeguards: Safeguards | None = None) -> Night:
+    """Run a night and judge it."""
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+        world = _World(scenario, safeguards or Safeguards(), Path(folder))
+        return world.run()
+
+
+@cache
+def _memory() -> str | None:
+    """A folder that is no disk, where there is one."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # only for speed
+
+
+@cache
+def _empty_ledger() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        with SqliteLedger(path):
+            pass
+        return path.read_bytes()
+
+
+class _World:
+    def __init__(self, scenario: Scenario, safeguards: Safeguards, folder: Path) -> None:
+        self._scenario = scenario
+        self._safeguards = safeguards
+        self._clock = VirtualClock()
+        self._emulator = Emulator(scenario.emulator)
+        self._wire = Wire(scenario, self._clock, self._emulator)
+        self._ledger = folder / "ledger-0.db"
+        self._ledger.write_bytes(_empty_ledger())
+        self._processes: list[Process] = []
+        self._troubles: list[str] = []
+
+    def run(self) -> Night:
+        self._clock.run(self._night())
+        rows, calls = self._results()
+        trace = [repr(event) for event in self._wire.trace]
+        evidence = Evidence(
+            scenario=self._scenario,
+            emulator=self._emulator,
+            wire=self._wire,
+            processes=self._processes,
+            rows=rows,
+        )
+        return Night(
+            seed=self._scenario.seed,
+            violations=self._troubles + violations(evidence),
+            calls=len(self._wire.calls),
+            crashes=sum(not process.alive for process in self._processes),
+            lives=len(self._processes),
+            ambiguous=calls.ambiguous,
+            states=Counter(row.state.value for row in rows),
+            faults=self._faults(),
+            steps=[process.steps for process in self._processes],
+            trace=trace,
+            digest=hashlib.sha256("\n".join(trace).encode()).hexdigest(),
+        )
+
+    async def _night(self) -> None:
+        loop = asyncio.get_running_loop()
+        for at, quota in self._scenario.quotas:
+            loop.call_later(at, self._emulator.service.change_quota, quota)
+        for life in [*self._scenario.lives, *[Life(pause=400.0)] * CALM_LIVES]:
+            await self._clock.sleep(life.pause)
+            await self._live(life)
+            calm = len(self._processes) > len(self._scenario.lives)
+            if calm and self._is_finished():
+                break
+        for process in self._processes:
+            process.reaped = True
+
+    async def _live(self, life: Life) -> None:
+        process = Process(self._scenario, life, self._wire, self._ledger, len(self._processes))
+        self._processes.append(process)
+        try:
+            await process.live(self._safeguards)
+        except Exception as error:  # noqa: BLE001  # whatever a process raises is for the record
+            self._troubles.append(f"raised: life {process.number}: {type(error).__name__}: {error}")
+            process.alive = False
+            process.bury()
+        self._ledger = process.path
+
+    def _is_finished(self) -> bool:
+        counts = self._processes[-1].counts
+        return not any(counts.get(state) for state in UNFINISHED)
+
+    def _results(self) -> tuple[Sequence[RowResult], CallCounts]:
+        for process in self._processes:
+            process.bury()
+        with open_reader(self._ledger) as reader:
+            campaign = reader.campaign(CAMPAIGN)
+            if campaign is None:
+                return [], CallCounts()
+            return list(reader.results(campaign.id)), reader.calls(campaign.id)
+
+    def _faults(self) -> Counter[str]:
+        faults = Counter({kind.value: n for kind, n in self._emulator.tally.faults.items()})
+        faults["throttled by quota"] = (
+            self._emulator.tally.statuses[429] - faults[FaultKind.THROTTLE.value]
+        )
+        for process in self._processes:
+            faults["frozen"] += process.frozen
+            faults["clock jumped"] += process.jumped
+            faults["drained"] += process.drained
+        for call in self._wire.calls:
+            faults["late on the wire"] += call.was_held_up
+            faults["never arrived"] += call.arrived_at is None
+        return +faults

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.night import simulate
+from tests.simulation.scenario import crashing, scenario
+from tests.simulation.table import EVERY_STEP_JOBS, every_step, nights
+
+REPLAY = "python -m tests.simulation"
+
+
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_no_night_breaks_a_promise(first: int) -> None:
+    assert nights(range(first, first + 20)).broken == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_death_at_any_step_breaks_no_promise(seed: int) -> None:
+    assert every_step([seed]).broken == []
+
+
+def test_a_seed_is_the_same_night_every_time() -> None:
+    assert simulate(scenario(17)).digest == simulate(scenario(17)).digest
+
+
+def test_a_seed_is_the_same_night_in_every_process() -> None:
+    digests = {_replay(17, str(hash_seed)) for hash_seed in range(2)}
+    assert digests == {simulate(scenario(17)).digest}
+
+
+def test_a_night_goes_the_same_way_until_its_crash() -> None:
+    whole = simulate(crashing(17, None, (5, 40))).trace
+    cut = simulate(crashing(17, 60, (5, 40))).trace
+    assert cut[:60] == whole[:60]
+    assert cut != whole
+
+
+def _replay(seed: int, hash_seed: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *REPLAY.split()[1:], "--seed", str(seed)],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout.split("digest ")[1].split()[0]
