@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.night import simulate
 from tests.simulation.scenario import crashing, scenario
-from tests.simulation.table import EVERY_STEP_JOBS, every_step, nights
+from tests.simulation.table import every_step, nights
 
 REPLAY = "python -m tests.simulation"
 
