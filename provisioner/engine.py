@@ -8,7 +8,7 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
 from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded
-from provisioner.job import Attempt, Job, Outcome, state_after, stops_lane
+from provisioner.job import Attempt, Job, JobState, Outcome, Verdict, state_after, stops_lane
 from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
 
 _SPARE_WORKERS = 256
@@ -16,17 +16,29 @@ _SPARE_WORKERS = 256
 
 _CLAIM_AT_ONCE = 256
 
+_TOO_LATE = Outcome(
+    verdict=Verdict.RETRYABLE,
+    error_code="IntentTooOld",
+    message="The process was stopped before the request could leave, so it was not sent.",
+    answered=False,
+)
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One quota scope: the way to its service, its pace, its patience.
 
-    `connections` bounds the calls on the wire at once.
+    `connections` bounds the calls on the wire at once. A request leaves within `fence` seconds of
+    its intent, or not at all: when it counts as too old to arrive is told from the intent. A call
+    that took more than `patience` seconds by the wall clock was made by a process that had been
+    stopped.
     """
 
     gateway: Gateway
     limiter: Limiter
     retry: RetryPolicy
     connections: int
+    fence: float = 60.0
+    patience: float = 300.0
 
 
 class Engine:
@@ -112,6 +124,9 @@ class Engine:
         """Intent durable, call, verdict, outcome durable; seconds until the retry, or None."""
         sent_at = self._clock.monotonic()
         attempt = await self._ledger.open_attempt(job)
+        if self._clock.time() - attempt.opened_at > self._lane.fence:
+            await self._ledger.close_attempt(attempt, _TOO_LATE, JobState.PENDING)
+            return 0.0
         self._in_flight += 1
         try:
             outcome, latency = await self._call(job, attempt)
@@ -140,5 +155,20 @@ class Engine:
     async def _call(self, job: Job, attempt: Attempt) -> tuple[Outcome, float]:
         self._emit(CallSent(job_key=job.key, attempt=attempt.number, at=self._clock.time()))
         started = self._clock.monotonic()
+        left_at = self._clock.time()
         outcome = await self._lane.gateway.create(job.request)
+        if self._clock.time() - left_at > self._lane.patience:
+            outcome = _doubted(outcome)
         return outcome, self._clock.monotonic() - started
+
+
+def _doubted(outcome: Outcome) -> Outcome:
+    """What an outcome says of a call whose process was stopped meanwhile: only a session is sure.
+
+    Its request may have left late, and what refuses it for its age says nothing of the lane.
+    """
+    if outcome.verdict is Verdict.CREATED:
+        return outcome
+    return msgspec.structs.replace(
+        outcome, verdict=Verdict.AMBIGUOUS, answered=False, retry_after=None, fatal_exit=None
+    )

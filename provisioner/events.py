@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from provisioner.job import JobState, Outcome
+from provisioner.settling import Ruling
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,46 @@ class DrainStarted(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class SettlingStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """So many jobs are ambiguous; the next listing that settles some begins at `until`."""
+
+    ambiguous: int
+    until: float
+    at: float
+
+
+class ListingFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A connector's sessions could not be listed, so this run settles none of its jobs."""
+
+    connector_id: str
+    outcome: Outcome
+    at: float
+
+
+class JobSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """It is durable what became of an ambiguous attempt; the job now stands at `state`.
+
+    `session_id` is the adopted session's; `reason` tells why a job needs review.
+    """
+
+    job_key: str
+    ruling: Ruling
+    state: JobState
+    session_id: str | None = None
+    reason: str | None = None
+    at: float
+
+
+class StrayFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A session at the service that no job owns: a duplicate of `owned`, or an orphan."""
+
+    connector_id: str
+    session_id: str
+    job_key: str | None
+    owned: str | None
+    at: float
+
+
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
     """Every worker is done. `counts` as in RunStarted."""
 
@@ -70,6 +111,15 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Event: TypeAlias = (
-    RunStarted | CallSent | OutcomeRecorded | RateChanged | DrainStarted | RunFinished
+    RunStarted
+    | CallSent
+    | OutcomeRecorded
+    | RateChanged
+    | DrainStarted
+    | SettlingStarted
+    | ListingFailed
+    | JobSettled
+    | StrayFound
+    | RunFinished
 )
 EventSink: TypeAlias = Callable[[Event], None]

@@ -47,13 +47,15 @@ class AttemptState(StrEnum):
 
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.PENDING: frozenset({JobState.IN_FLIGHT}),
+    JobState.PENDING: frozenset({JobState.IN_FLIGHT, JobState.CREATED}),
     JobState.IN_FLIGHT: frozenset(
         {JobState.CREATED, JobState.FAILED, JobState.PENDING, JobState.AMBIGUOUS}
     ),
-    JobState.AMBIGUOUS: frozenset({JobState.CREATED, JobState.PENDING, JobState.NEEDS_REVIEW}),
-    JobState.NEEDS_REVIEW: frozenset({JobState.CREATED, JobState.PENDING}),
-    JobState.FAILED: frozenset({JobState.PENDING}),
+    JobState.AMBIGUOUS: frozenset(
+        {JobState.CREATED, JobState.PENDING, JobState.FAILED, JobState.NEEDS_REVIEW}
+    ),
+    JobState.NEEDS_REVIEW: frozenset({JobState.AMBIGUOUS}),
+    JobState.FAILED: frozenset({JobState.PENDING, JobState.CREATED}),
     JobState.CREATED: frozenset(),
     JobState.REJECTED: frozenset(),
     JobState.DUPLICATE: frozenset(),

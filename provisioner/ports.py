@@ -8,7 +8,8 @@ from typing import Protocol, Self
 import msgspec
 
 from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
-from provisioner.session import ConnectorProxy, SessionRequest
+from provisioner.session import ConnectorProxy, Session, SessionRequest
+from provisioner.settling import Decision, Question, Stray, Unsent
 
 
 class Clock(Protocol):
@@ -163,6 +164,51 @@ class Ledger(Protocol):
         """The campaign's rows by state; states without rows are absent."""
 
 
+class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a listing; `next_token` leads to the next one, None on the last."""
+
+    sessions: tuple[Session, ...]
+    next_token: str | None = None
+
+
+class Settlement(Protocol):
+    """The ledger's side of settling what is ambiguous, for one campaign.
+
+    A scan is a listing of some connectors: `begin_scan`, `note` for every page, `end_scan`; what
+    it found stays until the next begins, outside of memory. All raise CannotWriteError.
+    """
+
+    async def questions(self, after: int, limit: int) -> Sequence[Question]:
+        """Up to `limit` ambiguous jobs with an id above `after`, by id."""
+
+    async def begin_scan(self, *, everything: bool) -> None:
+        """Forget the last scan. Unless `everything`, only Names that matter now will be kept."""
+
+    async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
+        """Keep sessions of a page; one that was seen before replaces what was known of it."""
+
+    async def end_scan(self) -> None:
+        """Find the jobs of what was noted."""
+
+    async def candidates(self, questions: Sequence[Question]) -> Sequence[Sequence[Session]]:
+        """For each question the sessions of its connector with its Name that no job owns."""
+
+    async def record(self, decisions: Sequence[Decision]) -> None:
+        """Make decisions durable, all or none; what is to be sent again can be claimed again."""
+
+    async def suspects(self) -> Sequence[str]:
+        """The connectors of jobs that saw a 503 since the campaign's last finished run."""
+
+    async def strays(self, after: str, limit: int) -> Sequence[Stray]:
+        """Up to `limit` strays of the scan with a session id above `after`, by session id."""
+
+    async def unsent(self, after: int, limit: int) -> Sequence[Unsent]:
+        """Up to `limit` pending or failed jobs above `after` that the scan has sessions for."""
+
+    async def adopt(self, adopted: Sequence[tuple[Job, Session]]) -> None:
+        """Record sessions that are there already as those of unsent jobs."""
+
+
 class Gateway(Protocol):
     """The service."""
 
@@ -175,6 +221,14 @@ class Gateway(Protocol):
         Raises:
             ServiceError: the connector is missing, or the service cannot be reached.
             CredentialsError: no credentials, or not allowed.
+        """
+
+    async def list_sessions(
+        self, connector_id: str, next_token: str | None = None
+    ) -> SessionPage | Outcome:
+        """One ListProxySessions request, all statuses, at most 100 sessions; or why not.
+
+        A read: what is ambiguous for a creation is retryable here. Raises nothing of its own.
         """
 
 

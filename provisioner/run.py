@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import anyio
 import msgspec
@@ -22,13 +25,19 @@ from provisioner.events import Event, EventSink, RunFinished, RunStarted
 from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome, Problem
-from provisioner.ledger import GroupCommitLedger, SqliteLedger, ledger_path
+from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
 from provisioner.pacing import build_limiter
 from provisioner.ports import CampaignRecord, Clock, Gateway
+from provisioner.reconcile import Reconciler
 from provisioner.report import RunTally, Summary, ensure_writable
 from provisioner.settings import Settings
+from provisioner.settling import SettlePolicy
+
+T = TypeVar("T")
 
 _PREFLIGHT_ATTEMPTS = 4
+_STOPPED = 60.0
+_SIGNATURE_LIFE = 300.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +105,7 @@ class _Run:
         async with GroupCommitLedger(core) as ledger:
             counts = await ledger.counts()
             self._emit(self._started(counts))
-            if counts.get(JobState.PENDING):
+            if self._has_work(counts):
                 try:
                     error = _stopped_by(await self._provision(ledger))
                 except (ServiceError, CredentialsError) as refused:
@@ -105,33 +114,63 @@ class _Run:
         self._emit(RunFinished(campaign=self._campaign.name, counts=counts, at=self._clock.time()))
         return error
 
+    def _has_work(self, counts: dict[JobState, int]) -> bool:
+        ambiguous = self._settings.reconcile and counts.get(JobState.AMBIGUOUS)
+        return bool(counts.get(JobState.PENDING) or ambiguous)
+
     async def _provision(self, ledger: GroupCommitLedger) -> Outcome | None:
-        pace = self._settings.pace
-        service = self._settings.service
-        jitter = Random()  # noqa: S311  # spreads retries, guards nothing
-        patience = BackoffPolicy(_PREFLIGHT_ATTEMPTS, jitter)
-        async with open_gateway(service, retry=patience, clock=self._clock) as gateway:
-            lane = Lane(
-                gateway=gateway,
-                limiter=build_limiter(pace, self._clock, self._emit),
-                retry=BackoffPolicy(pace.max_attempts, jitter),
-                connections=service.connections,
-            )
+        async with open_lane(self._settings, self._clock, self._emit) as lane:
             engine = Engine(ledger, lane, self._clock, self._emit)
-            preflight = anyio.CancelScope()
+            reconciler = Reconciler(
+                LedgerSettlement(ledger),
+                lane,
+                self._clock,
+                settle_policy(self._settings),
+                self._emit,
+            )
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._drain_when_told, preflight, engine)
-                    with preflight:
-                        await self._check_connectors(gateway)
-                    outcome = await engine.run(self._settings.limit)
+                    tasks.start_soon(self._drain_when_told, engine)
+                    await self._unless_told(self._check_connectors(lane.gateway))
+                    outcome = await self._work(engine, reconciler)
                     tasks.cancel_scope.cancel()
             return outcome
 
-    async def _drain_when_told(self, preflight: anyio.CancelScope, engine: Engine) -> None:
+    async def _work(self, engine: Engine, reconciler: Reconciler) -> Outcome | None:
+        """Send, settle, and again while settling sends jobs back; why the lane stopped, if so."""
+        limit = self._settings.limit
+        while True:
+            outcome = await engine.run(limit)
+            if outcome is not None or self._stop.is_set():
+                return outcome
+            again = await self._unless_told(self._settle(reconciler))
+            if not again:
+                return None
+            limit = limit and again
+
+    async def _settle(self, reconciler: Reconciler) -> int:
+        """Settle what is ambiguous; how many jobs went back to pending."""
+        again = await reconciler.settle() if self._settings.reconcile else 0
+        if not again and self._settings.audit:
+            await reconciler.audit()
+        return again
+
+    async def _drain_when_told(self, engine: Engine) -> None:
         await self._stop.wait()
-        preflight.cancel()
         engine.drain("asked to stop")
+
+    async def _unless_told(self, work: Awaitable[T]) -> T | None:
+        """Do what may be dropped at any moment; None if it was."""
+        done = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._cancel_when_told, tasks.cancel_scope)
+            done = await work
+            tasks.cancel_scope.cancel()
+        return done
+
+    async def _cancel_when_told(self, scope: anyio.CancelScope) -> None:
+        await self._stop.wait()
+        scope.cancel()
 
     async def _check_connectors(self, gateway: Gateway) -> None:
         if self._settings.preflight:
@@ -146,6 +185,31 @@ class _Run:
             concurrency=self._settings.service.connections,
             at=self._clock.time(),
         )
+
+
+@asynccontextmanager
+async def open_lane(settings: Settings, clock: Clock, emit: EventSink) -> AsyncIterator[Lane]:
+    """The service and its pace; raises as `open_gateway` and `build_limiter` do."""
+    service, pace = settings.service, settings.pace
+    jitter = Random()  # noqa: S311  # spreads retries, guards nothing
+    patience = BackoffPolicy(_PREFLIGHT_ATTEMPTS, jitter)
+    async with open_gateway(service, retry=patience, clock=clock) as gateway:
+        yield Lane(
+            gateway=gateway,
+            limiter=build_limiter(pace, clock, emit),
+            retry=BackoffPolicy(pace.max_attempts, jitter),
+            connections=service.connections,
+            patience=min(service.timeout + _STOPPED, _SIGNATURE_LIFE),
+        )
+
+
+def settle_policy(settings: Settings) -> SettlePolicy:
+    """How long to wait for proof."""
+    return SettlePolicy(
+        settle=settings.settle,
+        skew=settings.clock_skew,
+        resends=settings.pace.max_attempts - 1,
+    )
 
 
 def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:

@@ -7,6 +7,7 @@ these against that model.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 
 import msgspec
@@ -26,6 +27,9 @@ STATUSES = ("Open", "InProgress", "Closed")
 
 _NUMBER_IN_TEXT = re.compile(r"\+?[1-9]\d{7,14}(?!\d)", re.ASCII)
 _NAME_DIGITS = 28
+
+SESSION_NAME = re.compile(rf"p[0-9a-f]{{{_NAME_DIGITS}}}")
+"""What `session_name` gives."""
 
 
 class GeoMatchParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +108,11 @@ def session_name(campaign: str, job_key: str) -> str:
     """A Name that finds this job's session again: 29 alphanumerics, 112 bits of SHA-256."""
     digest = sha256(f"{campaign}\0{job_key}".encode("utf-8", "surrogatepass")).hexdigest()
     return "p" + digest[:_NAME_DIGITS]
+
+
+def pair(numbers: Iterable[str]) -> frozenset[str]:
+    """The numbers of a pair in no order, with or without their `+`."""
+    return frozenset(number.lstrip("+") for number in numbers)
 
 
 def mask_number(number: str) -> str:

@@ -55,9 +55,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `input` None resumes `campaign` without the file.
 
     `campaign` None is the file's stem; `{date}` and `{stem}` expand. `out` None is
-    `out/<campaign>`. `settle` is seconds. `limit` bounds the jobs of this run, None means all.
-    `retry_failed` is an error code, or `*` for every failed row, or None. `results` is `csv`,
-    `jsonl` or None for the job file's own format.
+    `out/<campaign>`. `settle` is seconds, as `SettlePolicy` explains; `clock_skew` seconds is how
+    far our clock and the service's may be apart. `reconcile` False ends a run with its ambiguous
+    rows unsettled, `audit` False without looking for what a 503 created. `limit` bounds the jobs
+    of this run, None means all. `retry_failed` is an error code, or `*` for every failed row, or
+    None. `results` is `csv`, `jsonl` or None for the job file's own format.
     """
 
     input: InputSettings | None = None
@@ -67,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: ServiceSettings = ServiceSettings()
     pace: PaceSettings = PaceSettings()
     settle: float = 900.0
+    clock_skew: float = 300.0
+    reconcile: bool = True
+    audit: bool = True
     skip_invalid: bool = False
     extend: bool = False
     retry_failed: str | None = None

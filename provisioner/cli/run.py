@@ -62,6 +62,14 @@ Examples:
     show_default=True,
     help="How long an unanswered attempt is left alone before a listing may prove its absence.",
 )
+@opt.option(
+    "--reconcile/--no-reconcile",
+    default=True,
+    help="Settle ambiguous rows before the run ends.",
+)
+@opt.option(
+    "--audit/--no-audit", default=True, help="Look for sessions that a 503 created after all."
+)
 @opt.service_options
 @opt.option("--preflight/--no-preflight", default=True, help="Check each connector first.")
 @opt.option(

@@ -46,6 +46,8 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
             max_attempts=options["max_attempts"],
         ),
         settle=options["settle"],
+        reconcile=options["reconcile"],
+        audit=options["audit"],
         skip_invalid=options["skip_invalid"],
         extend=options["extend"],
         retry_failed=options["retry_failed"],

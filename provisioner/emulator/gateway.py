@@ -9,11 +9,11 @@ import msgspec
 
 from provisioner.emulator.emulator import Delivery, Emulator, Reply
 from provisioner.emulator.refusal import Refusal
-from provisioner.emulator.requests import ProxyAnswer, ProxySessionAnswer
+from provisioner.emulator.requests import ProxyAnswer, ProxySessionAnswer, ProxySessionsAnswer
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
 from provisioner.job import Outcome, Verdict
-from provisioner.ports import Clock
-from provisioner.session import ConnectorProxy, SessionRequest, mask_numbers
+from provisioner.ports import Clock, SessionPage
+from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest, mask_numbers
 
 _VERDICTS = {
     400: Verdict.REFUSED,
@@ -48,15 +48,30 @@ class EmulatedGateway:
     async def create(self, request: SessionRequest) -> Outcome:
         """One CreateProxySession; what came of it, as far as a caller can know."""
         reply = await self._call("CreateProxySession", msgspec.to_builtins(request))
-        request_id = self._emulator.request_id(reply.number)
-        if reply.delivery is not Delivery.WHOLE:
-            return _silent(reply)
-        if isinstance(reply.body, Refusal):
-            return _refused(reply.body, request_id, self._emulator.settings.retry_after)
-        session = reply.body.proxy_session if isinstance(reply.body, ProxySessionAnswer) else None
-        return Outcome(
-            verdict=Verdict.CREATED, session=session, status=reply.status, request_id=request_id
-        )
+        if isinstance(reply.body, ProxySessionAnswer) and reply.delivery is Delivery.WHOLE:
+            return Outcome(
+                verdict=Verdict.CREATED,
+                session=reply.body.proxy_session,
+                status=reply.status,
+                request_id=self._emulator.request_id(reply.number),
+            )
+        return self._unsuccessful(reply)
+
+    async def list_sessions(
+        self, connector_id: str, next_token: str | None = None
+    ) -> SessionPage | Outcome:
+        """One ListProxySessions: a page, or why there is none."""
+        parameters = {"VoiceConnectorId": connector_id, "MaxResults": LIST_PAGE_MAXIMUM}
+        token = {} if next_token is None else {"NextToken": next_token}
+        reply = await self._call("ListProxySessions", parameters | token)
+        if isinstance(reply.body, ProxySessionsAnswer) and reply.delivery is Delivery.WHOLE:
+            return SessionPage(
+                sessions=reply.body.proxy_sessions, next_token=reply.body.next_token or None
+            )
+        outcome = self._unsuccessful(reply)
+        if outcome.verdict is Verdict.AMBIGUOUS:
+            return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE)
+        return outcome
 
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
         """The connector's configuration; tried again where that may help.
@@ -73,6 +88,12 @@ class EmulatedGateway:
                 _raise_if_final(reply.body)
             await self._clock.sleep(_PATIENCE)
         raise ServiceError("the emulated service cannot be reached", hint="lower its faults")
+
+    def _unsuccessful(self, reply: Reply) -> Outcome:
+        if isinstance(reply.body, Refusal) and reply.delivery is Delivery.WHOLE:
+            request_id = self._emulator.request_id(reply.number)
+            return _refused(reply.body, request_id, self._emulator.settings.retry_after)
+        return _silent(reply)
 
     async def _call(self, operation: str, parameters: Mapping[str, object]) -> Reply:
         """The reply, when it would have come; one that never comes takes the timeout."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from provisioner.job import Outcome, Verdict
+from provisioner.ports import SessionPage
 from provisioner.session import ConnectorProxy, Session
 
 
@@ -36,6 +37,16 @@ def connector_proxy(parsed: Mapping[str, Any]) -> ConnectorProxy | None:
         default_expiry_minutes=proxy.get("DefaultSessionExpiryMinutes"),
         disabled=bool(proxy.get("Disabled")),
         countries=tuple(proxy.get("PhoneNumberCountries", ())),
+    )
+
+
+def session_page(parsed: Mapping[str, Any]) -> SessionPage | None:
+    """ListProxySessions' answer; None when a session of it cannot be read."""
+    sessions = [_session(each) for each in parsed.get("ProxySessions", ())]
+    if "ProxySessions" not in parsed or None in sessions:
+        return None
+    return SessionPage(
+        sessions=tuple(filter(None, sessions)), next_token=parsed.get("NextToken") or None
     )
 
 

@@ -52,6 +52,9 @@ class Client(Protocol):
     async def get_voice_connector_proxy(self, **request: object) -> dict[str, Any]:
         """The parsed answer."""
 
+    async def list_proxy_sessions(self, **request: object) -> dict[str, Any]:
+        """The parsed answer."""
+
 
 @asynccontextmanager
 async def open_client(settings: ServiceSettings) -> AsyncIterator[Client]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import msgspec
@@ -13,12 +14,19 @@ from provisioner.gateway.classification import classify
 from provisioner.gateway.client import Client, connect_timeout, open_client
 from provisioner.gateway.connector import unusable, usable
 from provisioner.job import Outcome, Verdict
-from provisioner.ports import Clock, Gateway, RetryPolicy
-from provisioner.session import ConnectorProxy, SessionRequest
+from provisioner.ports import Clock, Gateway, RetryPolicy, SessionPage
+from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest
 from provisioner.settings import ServiceSettings
 
 CREATE = "CreateProxySession"
 READ_PROXY = "GetVoiceConnectorProxy"
+LIST = "ListProxySessions"
+
+_UNREADABLE = Outcome(
+    verdict=Verdict.RETRYABLE,
+    error_code="UnreadableResponse",
+    message="The service answered with a listing that cannot be read.",
+)
 
 
 @asynccontextmanager
@@ -37,7 +45,7 @@ async def open_gateway(
 
 
 class ServiceGateway:
-    """CreateProxySession and GetVoiceConnectorProxy through aioboto3; see `ports.Gateway`.
+    """The calls of `ports.Gateway` through aioboto3.
 
     `patience` bounds a whole call in seconds: the client's own timeouts count the time between
     bytes, which a trickling answer never exhausts.
@@ -80,13 +88,37 @@ class ServiceGateway:
                 raise unusable(found, connector_id, self._client.meta.endpoint_url)
             await self._clock.sleep(delay)
 
+    async def list_sessions(
+        self, connector_id: str, next_token: str | None = None
+    ) -> SessionPage | Outcome:
+        """One ListProxySessions request: a page, or why there is none."""
+        token = {} if next_token is None else {"NextToken": next_token}
+        parsed = await self._read(
+            LIST,
+            self._client.list_proxy_sessions,
+            VoiceConnectorId=connector_id,
+            MaxResults=LIST_PAGE_MAXIMUM,
+            **token,
+        )
+        if isinstance(parsed, Outcome):
+            return parsed
+        return answer.session_page(parsed) or _UNREADABLE
+
     async def _read_proxy(self, connector_id: str) -> ConnectorProxy | Outcome | None:
+        parsed = await self._read(
+            READ_PROXY, self._client.get_voice_connector_proxy, VoiceConnectorId=connector_id
+        )
+        return parsed if isinstance(parsed, Outcome) else answer.connector_proxy(parsed)
+
+    async def _read(
+        self, operation: str, call: Callable[..., Awaitable[dict[str, Any]]], **members: object
+    ) -> dict[str, Any] | Outcome:
+        """The parsed answer to one read; what is ambiguous for a creation is retryable here."""
         try:
             with anyio.fail_after(self._patience):
-                parsed = await self._client.get_voice_connector_proxy(VoiceConnectorId=connector_id)
+                return await call(**members)
         except Exception as error:  # noqa: BLE001 - the table knows them all
-            outcome = classify(error, operation=READ_PROXY, now=self._clock.time())
-            if outcome.verdict is Verdict.AMBIGUOUS:
-                return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE)
-            return outcome
-        return answer.connector_proxy(parsed)
+            outcome = classify(error, operation=operation, now=self._clock.time())
+        if outcome.verdict is Verdict.AMBIGUOUS:
+            return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE)
+        return outcome

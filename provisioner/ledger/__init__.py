@@ -5,6 +5,7 @@ from provisioner.ledger.forecast import Expiries, Forecast, open_forecast
 from provisioner.ledger.group_commit import GroupCommitLedger
 from provisioner.ledger.immediate import ImmediateLedger
 from provisioner.ledger.reader import SqliteReader, open_reader
+from provisioner.ledger.settlement import LedgerSettlement
 from provisioner.ledger.sqlite import SqliteLedger
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Forecast",
     "GroupCommitLedger",
     "ImmediateLedger",
+    "LedgerSettlement",
     "SqliteLedger",
     "SqliteReader",
     "ledger_path",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 from provisioner.job import Attempt, Job, JobState, Outcome
 from provisioner.ledger.sqlite import Closing, SqliteLedger
+
+T = TypeVar("T")
 
 
 class _Claim(NamedTuple):
@@ -21,10 +23,21 @@ class _Count(NamedTuple):
     pass
 
 
+class _Deed(NamedTuple):
+    deed: Callable[[SqliteLedger], Any]
+
+
+class _Failed(NamedTuple):
+    error: Exception
+
+
+_What: TypeAlias = Job | Closing | _Claim | _Count | _Deed
+
+
 class _Order(NamedTuple):
     """What a caller waits for; `what` says which."""
 
-    what: Job | Closing | _Claim | _Count
+    what: _What
     answer: asyncio.Future[Any]
 
 
@@ -61,11 +74,15 @@ class GroupCommitLedger:
         """See the port."""
         await self._ordered(Closing(attempt=attempt, outcome=outcome, state=state))
 
+    async def perform(self, deed: Callable[[SqliteLedger], T]) -> T:
+        """Do something else with the core, in the writer's thread, between two commits."""
+        return cast("T", await self._ordered(_Deed(deed)))
+
     async def counts(self) -> dict[JobState, int]:
         """See the port."""
         return cast("dict[JobState, int]", await self._ordered(_Count()))
 
-    def _ordered(self, what: Job | Closing | _Claim | _Count) -> asyncio.Future[Any]:
+    def _ordered(self, what: _What) -> asyncio.Future[Any]:
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._orders.put(_Order(what, answer))
         return answer
@@ -113,8 +130,17 @@ class GroupCommitLedger:
                 return self._core.claim(limit)
             case _Count():
                 return self._core.counts()
+            case _Deed(deed):
+                return self._outcome_of(deed)
             case _:
                 return None
+
+    def _outcome_of(self, deed: Callable[[SqliteLedger], Any]) -> object:
+        """What it returns or raises: the others' orders are on disk by then."""
+        try:
+            return self._core.perform(deed)
+        except Exception as error:  # noqa: BLE001  # whatever it is, its caller must hear
+            return _Failed(error)
 
 
 def _answer(orders: Sequence[_Order], answers: Sequence[object] | BaseException) -> None:
@@ -124,5 +150,7 @@ def _answer(orders: Sequence[_Order], answers: Sequence[object] | BaseException)
             continue
         if isinstance(answers, BaseException):
             order.answer.set_exception(answers)
+        elif isinstance(answers[i], _Failed):
+            order.answer.set_exception(cast("_Failed", answers[i]).error)
         else:
             order.answer.set_result(answers[i])

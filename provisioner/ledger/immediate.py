@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from provisioner.job import Attempt, Job, JobState, Outcome
 from provisioner.ledger.sqlite import Closing, SqliteLedger
+
+T = TypeVar("T")
 
 
 class ImmediateLedger:
@@ -27,6 +30,10 @@ class ImmediateLedger:
         """See the port."""
         with self._core.transaction():
             self._core.close_attempts([Closing(attempt=attempt, outcome=outcome, state=state)])
+
+    async def perform(self, deed: Callable[[SqliteLedger], T]) -> T:
+        """Do something else with the core."""
+        return self._core.perform(deed)
 
     async def counts(self) -> dict[JobState, int]:
         """See the port."""

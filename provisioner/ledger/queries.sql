@@ -68,6 +68,12 @@ WHERE campaign_id = :campaign_id AND state = 'pending' AND id > :after
 ORDER BY id
 LIMIT :limit
 
+-- name: claim_again
+SELECT id, key, request, attempts
+FROM jobs
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending'
+ORDER BY id
+
 -- name: next_attempt
 SELECT coalesce(max(id), 0) + 1 FROM attempts
 
@@ -80,8 +86,8 @@ WHERE id = ? AND state = 'pending'
 
 -- name: close_attempt
 UPDATE attempts
-SET state = ?, closed_at = ?, verdict = ?, throttled = ?, status = ?, error_code = ?, message = ?,
-    request_id = ?, session = ?
+SET state = ?, closed_at = ?, answered = ?, verdict = ?, throttled = ?, status = ?, error_code = ?,
+    message = ?, request_id = ?, session_id = ?, session = ?
 WHERE id = ? AND state = 'open'
 
 -- name: job_after_attempt
@@ -91,8 +97,9 @@ UPDATE jobs SET state = ? WHERE id = ? AND state = 'in_flight'
 SELECT state, count(*) FROM jobs WHERE campaign_id = :campaign_id GROUP BY state
 
 -- name: calls
-SELECT count(*), coalesce(sum(throttled), 0), coalesce(sum(attempts.number > 1), 0),
-    coalesce(sum(verdict = 'ambiguous'), 0)
+SELECT coalesce(sum(attempts.number > 0), 0), coalesce(sum(throttled), 0),
+    coalesce(sum(attempts.number > 1), 0), coalesce(sum(verdict = 'ambiguous'), 0),
+    coalesce(sum(adopted), 0)
 FROM jobs JOIN attempts ON attempts.job_id = jobs.id
 WHERE campaign_id = :campaign_id
 

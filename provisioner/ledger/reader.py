@@ -42,11 +42,15 @@ class SqliteReader:
 
     def calls(self, campaign_id: int) -> CallCounts:
         """Attempts by what became of them."""
-        attempts, throttled, retried, ambiguous = self._connection.execute(
+        attempts, throttled, retried, ambiguous, adopted = self._connection.execute(
             SQL["calls"], {"campaign_id": campaign_id}
         ).fetchone()
         return CallCounts(
-            attempts=attempts, throttled=throttled, retried=retried, ambiguous=ambiguous
+            attempts=attempts,
+            throttled=throttled,
+            retried=retried,
+            ambiguous=ambiguous,
+            adopted=adopted,
         )
 
     def results(self, campaign_id: int) -> Iterator[RowResult]:
@@ -100,7 +104,7 @@ def _row_result(row: tuple[Any, ...]) -> RowResult:
         request=_REQUESTS.decode(request) if request else None,
         session_json=session.encode() if session else None,
         attempts=attempts,
-        error_code=_TURNED_AWAY.get(at, code),
-        error_message=problem or message,
+        error_code=None if at is JobState.CREATED else _TURNED_AWAY.get(at, code),
+        error_message=None if at is JobState.CREATED else problem or message,
         request_id=request_id,
     )

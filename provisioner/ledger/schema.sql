@@ -31,7 +31,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
 CREATE UNIQUE INDEX jobs_identity ON jobs (campaign_id, key) WHERE problem IS NULL;
 CREATE INDEX jobs_unsettled ON jobs (campaign_id, state, id)
-    WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous';
+    WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review';
 
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
@@ -40,12 +40,16 @@ CREATE TABLE attempts (
     state      TEXT    NOT NULL CHECK (state IN ('open', 'unknown', 'created', 'not_created')),
     opened_at  REAL    NOT NULL,
     closed_at  REAL,
+    answered   INTEGER NOT NULL DEFAULT 0,
+    absent_at  REAL,
+    adopted    INTEGER NOT NULL DEFAULT 0,
     verdict    TEXT,
     throttled  INTEGER NOT NULL DEFAULT 0,
     status     INTEGER,
     error_code TEXT,
     message    TEXT,
     request_id TEXT,
+    session_id TEXT,
     session    TEXT,
     UNIQUE (job_id, number)
 ) STRICT;
@@ -53,6 +57,10 @@ CREATE TABLE attempts (
 -- The database itself refuses a second request for a job that has, or may have, a session.
 CREATE UNIQUE INDEX attempts_at_most_one ON attempts (job_id)
     WHERE state IN ('open', 'unknown', 'created');
+
+-- A session is adopted once. The time is there for emulators, which give ids again in another life.
+CREATE UNIQUE INDEX attempts_adopt_once
+    ON attempts (session_id, json_extract(session, '$.CreatedTimestamp')) WHERE adopted;
 
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,

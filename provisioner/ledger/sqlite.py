@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -18,7 +19,9 @@ from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
 from provisioner.ports import CampaignRecord, NewCampaign
-from provisioner.session import SessionRequest
+from provisioner.session import Session, SessionRequest
+
+T = TypeVar("T")
 
 _REQUESTS = msgspec.json.Decoder(SessionRequest)
 _ENCODER = msgspec.json.Encoder()
@@ -46,8 +49,9 @@ class SqliteLedger:
         self._path = path
         self._now = now
         self._lock = LedgerLock(path)
-        self._campaign_id = 0
+        self.campaign_id = 0
         self._claimed_up_to = 0
+        self._again: list[int] = []
         self._next_attempt = 1
 
     def __enter__(self) -> Self:
@@ -114,25 +118,35 @@ class SqliteLedger:
 
     def select(self, campaign_id: int) -> None:
         """The campaign that `claim` and `counts` speak of; claims begin anew."""
-        self._campaign_id = campaign_id
+        self.campaign_id = campaign_id
         self._claimed_up_to = 0
+        self._again.clear()
 
     def claim(self, limit: int) -> list[Job]:
-        """The next pending jobs, in file order. Needs no transaction."""
-        where = {"campaign_id": self._campaign_id, "after": self._claimed_up_to, "limit": limit}
+        """The next pending jobs, in file order, released ones first. Needs no transaction."""
         with connections.writing(self._path):
-            found = self._connection.execute(SQL["claim"], where).fetchall()
-        if found:
-            self._claimed_up_to = found[-1][0]
+            if self._again:
+                ids, self._again = self._again[:limit], self._again[limit:]
+                found = self.execute("claim_again", {"ids": _ENCODER.encode(ids).decode()})
+            else:
+                found = self.execute("claim", {"after": self._claimed_up_to, "limit": limit})
+            jobs = found.fetchall()
+        if jobs:
+            self._claimed_up_to = max(self._claimed_up_to, jobs[-1][0])
         return [
             Job(id=job_id, key=key, request=_REQUESTS.decode(request), attempts=attempts)
-            for job_id, key, request, attempts in found
+            for job_id, key, request, attempts in jobs
         ]
+
+    def release(self, job_id: int) -> None:
+        """Let `claim` hand out a job again that is back at pending."""
+        if job_id <= self._claimed_up_to:
+            self._again.append(job_id)
 
     def counts(self) -> dict[JobState, int]:
         """Rows by state."""
         with connections.writing(self._path):
-            return self.reader().counts(self._campaign_id)
+            return self.reader().counts(self.campaign_id)
 
     def open_attempts(self, jobs: Sequence[Job]) -> list[Attempt]:
         """Record intents. To be called inside a transaction.
@@ -148,26 +162,61 @@ class SqliteLedger:
             for i, job in enumerate(jobs)
         ]
         self._next_attempt += len(attempts)
-        self._write_each(
-            "open_attempt", [(a.id, a.job_id, a.number, a.opened_at) for a in attempts]
-        )
-        self._write_each("job_in_flight", [(a.number, a.id, a.job_id) for a in attempts])
+        self.write_each("open_attempt", [(a.id, a.job_id, a.number, a.opened_at) for a in attempts])
+        self.write_each("job_in_flight", [(a.number, a.id, a.job_id) for a in attempts])
         return attempts
 
     def close_attempts(self, closings: Sequence[Closing]) -> None:
         """Record outcomes. To be called inside a transaction; raises as `open_attempts` does."""
         now = self._now()
-        self._write_each("close_attempt", [_attempt_columns(each, now) for each in closings])
-        self._write_each("job_after_attempt", [(c.state, c.attempt.job_id) for c in closings])
+        self.write_each("close_attempt", [_attempt_columns(each, now) for each in closings])
+        self.write_each("job_after_attempt", [(c.state, c.attempt.job_id) for c in closings])
 
-    def _write_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Every row must change exactly one, or the state machine has been left."""
-        changed = self._connection.executemany(SQL[statement], rows).rowcount if rows else 0
+    def perform(self, deed: Callable[[Self], T]) -> T:
+        """Do something with the ledger that is no method of it; it raises as they do."""
+        with connections.writing(self._path):
+            return deed(self)
+
+    def adopt_sessions(self, adopted: Sequence[tuple[Job, Session]]) -> None:
+        """Record sessions of jobs that this ledger never sent. To be called inside a transaction.
+
+        An attempt of number 0 has them: no request was on the wire.
+        """
+        now = self._now()
+        first = self._next_attempt
+        self._next_attempt += len(adopted)
+        self.write_each(
+            "insert_adopted",
+            [
+                (first + i, job.id, now, now, session.proxy_session_id, _text(session))
+                for i, (job, session) in enumerate(adopted)
+            ],
+        )
+        self.write_each("adopt_job", [(first + i, job.id) for i, (job, _) in enumerate(adopted)])
+
+    def prepare(self, script: str) -> None:
+        """Run a script of statements; it may touch the temporary database only."""
+        with connections.writing(self._path):
+            self._connection.executescript(script)
+
+    def execute(self, statement: str, parameters: Mapping[str, object]) -> sqlite3.Cursor:
+        """Run a named statement; `:campaign_id` is known to it."""
+        return self._connection.execute(
+            SQL[statement], {"campaign_id": self.campaign_id, **parameters}
+        )
+
+    def write_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement per row: each must change exactly one, or the state machine was left."""
+        changed = self.execute_each(statement, rows)
         if changed != len(rows):
             raise CannotWriteError(
                 f"{statement}: {changed} of {len(rows)} changes apply to the ledger {self._path}",
                 hint="was the ledger edited by hand, or by another program?",
             )
+
+    def execute_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
+        """Run a named statement per row; how many rows it changed."""
+        return self._connection.executemany(SQL[statement], rows).rowcount if rows else 0
 
     def _recover(self) -> None:
         with self.transaction():
@@ -182,12 +231,18 @@ def _attempt_columns(closing: Closing, now: float) -> tuple[object, ...]:
     return (
         attempt_state_after(outcome.verdict),
         now,
+        outcome.answered,
         outcome.verdict,
         outcome.throttled,
         outcome.status,
         outcome.error_code,
         outcome.message,
         outcome.request_id,
-        _ENCODER.encode(session).decode() if session is not None else None,
+        session.proxy_session_id if session is not None else None,
+        _text(session) if session is not None else None,
         closing.attempt.id,
     )
+
+
+def _text(session: Session) -> str:
+    return _ENCODER.encode(session).decode()

@@ -9,9 +9,9 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | r
 
 SCHEMA_VERSION = 1
 SCHEMA = files(__package__).joinpath("schema.sql").read_text("utf-8")
+SCAN_SCHEMA = files(__package__).joinpath("scan.sql").read_text("utf-8")
 SQL: dict[str, str] = {
     name: statement.strip()
-    for name, statement in _NAMED.findall(
-        files(__package__).joinpath("queries.sql").read_text("utf-8")
-    )
+    for file in ("queries.sql", "settlement.sql")
+    for name, statement in _NAMED.findall(files(__package__).joinpath(file).read_text("utf-8"))
 }

@@ -8,6 +8,7 @@ from provisioner.report.progress import LoggedProgress, Progress, TerminalProgre
 from provisioner.report.render import render_summary, seconds_text
 from provisioner.report.results import result_paths, write_results
 from provisioner.report.summary import (
+    Audit,
     Cause,
     Causes,
     Summary,
@@ -18,6 +19,7 @@ from provisioner.report.summary import (
 from provisioner.report.tally import LatencyQuantiles, RunTally
 
 __all__ = [
+    "Audit",
     "Cause",
     "Causes",
     "LatencyQuantiles",

@@ -11,18 +11,24 @@ import re
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from provisioner.errors import ExitCode
 from provisioner.events import (
     CallSent,
     DrainStarted,
     Event,
     EventSink,
+    JobSettled,
+    ListingFailed,
     OutcomeRecorded,
     RateChanged,
     RunFinished,
     RunStarted,
+    SettlingStarted,
+    StrayFound,
 )
 from provisioner.job import JobState, Verdict
 from provisioner.report.exits import file_counts
+from provisioner.report.moments import iso
 from provisioner.report.stream import ForgivingStream
 from provisioner.session import mask_numbers
 
@@ -100,6 +106,10 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         RunStarted: _run_started,
         RateChanged: _RateLines(),
         DrainStarted: _drain_started,
+        SettlingStarted: _settling_started,
+        ListingFailed: _listing_failed,
+        JobSettled: _job_settled,
+        StrayFound: _stray_found,
         RunFinished: _run_finished,
     }
 
@@ -194,6 +204,53 @@ class _RateLines:
 
 def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:
     logger.warning("drain started", reason=event.reason, in_flight=event.in_flight)
+
+
+def _settling_started(logger: FilteringBoundLogger, event: SettlingStarted) -> None:
+    logger.info(
+        "waiting to settle",
+        ambiguous=event.ambiguous,
+        seconds=round(event.until - event.at),
+        until=iso(event.until),
+    )
+
+
+def _listing_failed(logger: FilteringBoundLogger, event: ListingFailed) -> None:
+    outcome = event.outcome
+    forbidden = outcome.fatal_exit == ExitCode.CREDENTIALS
+    logger.error(
+        "connector not listed",
+        voice_connector_id=event.connector_id,
+        status=outcome.status,
+        error_code=outcome.error_code,
+        message=outcome.message,
+        hint="allow chime:ListProxySessions"
+        if forbidden
+        else "`provisioner reconcile` tries again",
+    )
+
+
+def _job_settled(logger: FilteringBoundLogger, event: JobSettled) -> None:
+    review = event.state is JobState.NEEDS_REVIEW
+    facts = {"proxy_session_id": event.session_id, "reason": event.reason}
+    logger.log(
+        logging.WARNING if review else logging.INFO,
+        "row settled",
+        job_key=event.job_key,
+        ruling=event.ruling.value,
+        state=event.state.value,
+        **{name: value for name, value in facts.items() if value is not None},
+    )
+
+
+def _stray_found(logger: FilteringBoundLogger, event: StrayFound) -> None:
+    logger.warning(
+        "orphan found" if event.owned is None else "duplicate found",
+        voice_connector_id=event.connector_id,
+        proxy_session_id=event.session_id,
+        job_key=event.job_key,
+        owned=event.owned,
+    )
 
 
 def _run_finished(logger: FilteringBoundLogger, event: RunFinished) -> None:

@@ -169,11 +169,15 @@ class ProgressLine:
     def _parts(self) -> dict[str, str]:
         tally = self._tally
         remaining = tally.remaining_seconds(self.now)
+        waits = tally.ambiguous and max(tally.settled_at - self.now, 0.0)
+        eta = f"ETA {'-' if remaining is None else seconds_text(math.ceil(remaining))}"
         return {
             "count": f"{tally.done:,}/{tally.total:,}",
             "percent": f"{100 * tally.done // tally.total}%" if tally.total else "100%",
             "rate": f"{tally.rate(self.now):,.1f}/s",
             "throttled": f"{tally.throttled:,} throttled",
             "in_flight": f"{tally.in_flight:,} in flight",
-            "eta": f"ETA {'-' if remaining is None else seconds_text(math.ceil(remaining))}",
+            "eta": f"{tally.ambiguous:,} settle in {seconds_text(math.ceil(waits))}"
+            if waits
+            else eta,
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from provisioner.job import JobState
 from provisioner.ports import CallCounts, CampaignRecord, RowResult
 from provisioner.report.atomic import replaced
 from provisioner.report.exits import exit_code, file_counts
+from provisioner.report.moments import iso
 from provisioner.report.tally import LatencyQuantiles, RunTally
 from provisioner.session import mask_numbers
 
@@ -48,6 +48,18 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     learned: float | None = None
 
 
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions found at the service in this run that no row has.
+
+    `duplicates` are second sessions of rows that have one; `orphans` have the Name of a row that
+    has none, or of no row. `unlisted` are the connectors that could not be asked.
+    """
+
+    duplicates: int = 0
+    orphans: int = 0
+    unlisted: tuple[str, ...] = ()
+
+
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why rows were not created: an error code, the first message seen with it, how many rows."""
 
@@ -75,6 +87,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     causes: tuple[Cause, ...] = ()
     files: dict[str, str] = {}
+    audit: Audit = Audit()
 
 
 class Causes:
@@ -125,6 +138,9 @@ def summarize(
         rate=Rate(asked=tally.rate_asked, learned=_rounded(tally.rate_learned)),
         exit_code=exit_code(counts, stopped),
         version=_version(),
+        audit=Audit(
+            duplicates=tally.duplicates, orphans=tally.orphans, unlisted=tuple(tally.unlisted)
+        ),
     )
 
 
@@ -155,8 +171,8 @@ def _timing(tally: RunTally) -> Timing:
         return Timing()
     seconds = tally.ended - tally.started
     return Timing(
-        start=_iso(tally.started),
-        end=_iso(tally.ended),
+        start=iso(tally.started),
+        end=iso(tally.ended),
         seconds=round(seconds, 3),
         rate_achieved=round(tally.rate_achieved(), 3),
         latency=tally.latency.quantiles(),
@@ -165,8 +181,3 @@ def _timing(tally: RunTally) -> Timing:
 
 def _rounded(rate: float | None) -> float | None:
     return None if rate is None else round(rate, 3)
-
-
-def _iso(at: float) -> str:
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return moment.replace("+00:00", "Z")

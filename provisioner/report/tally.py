@@ -11,10 +11,14 @@ import msgspec
 from provisioner.events import (
     CallSent,
     Event,
+    JobSettled,
+    ListingFailed,
     OutcomeRecorded,
     RateChanged,
     RunFinished,
     RunStarted,
+    SettlingStarted,
+    StrayFound,
 )
 from provisioner.job import JobState
 
@@ -108,7 +112,8 @@ class RunTally:
     """An event sink that keeps what progress and summary show; time is the events' own.
 
     `total` and `done` count rows: all of the campaign's, and those neither pending nor in flight.
-    `rate_asked` and `rate_learned` are calls/s, None before they are known.
+    `rate_asked` and `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait
+    to be settled, the first of them until `settled_at`, epoch seconds; 0 while calls are made.
     """
 
     def __init__(self) -> None:
@@ -122,6 +127,11 @@ class RunTally:
         self.throttled = 0
         self.rate_asked: float | None = None
         self.rate_learned: float | None = None
+        self.ambiguous = 0
+        self.settled_at = 0.0
+        self.duplicates = 0
+        self.orphans = 0
+        self.unlisted: list[str] = []
         self.latency = LatencyHistogram()
         self._first_sent = math.inf
         self._last_sent = 0.0
@@ -139,6 +149,15 @@ class RunTally:
                 self._on_started(event)
             case RateChanged():
                 self.rate_learned = event.rate
+            case SettlingStarted():
+                self.ambiguous, self.settled_at = event.ambiguous, event.until
+            case JobSettled():
+                self._on_settled(event)
+            case ListingFailed():
+                self.unlisted.append(event.connector_id)
+            case StrayFound():
+                self.orphans += event.owned is None
+                self.duplicates += event.owned is not None
             case RunFinished():
                 self.ended = event.at
                 self._take(event.counts)
@@ -182,6 +201,11 @@ class RunTally:
         if event.state is not JobState.PENDING:
             self.done = min(self.done + 1, self.total)
             self._settled.record(event.at)
+
+    def _on_settled(self, event: JobSettled) -> None:
+        self.ambiguous = max(self.ambiguous - 1, 0)
+        if event.state is JobState.PENDING:
+            self.done = max(self.done - 1, 0)
 
     def _take(self, counts: Mapping[JobState, int]) -> None:
         self.total = sum(counts.values())

@@ -80,18 +80,38 @@ def test_throttles_and_transient_faults_are_retried(
     assert len(emulator.sessions()) == 100
 
 
-def test_an_ambiguous_call_needs_review_and_is_never_repeated(
+def test_an_unsettled_call_needs_review_and_is_never_repeated(
     terminal: Terminal, emulators: Callable[..., Emulator]
 ) -> None:
     emulator = emulators("--faults", "failure_after=20%,lost=20%")
     terminal.jobs(50)
-    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
+    url = emulator.url
+    args = ("run", "night.csv", "--endpoint-url", url, "--rate", 500, "--no-reconcile")
     first, again = terminal(*args), terminal(*args)
     assert (first.returncode, again.returncode) == (5, 5)
     review = rows_of(terminal.folder / "out/night", "needs_review")
     created = rows_of(terminal.folder / "out/night", "created")
     assert len(review) > 0
     assert len(created) + len(review) == len(emulator.sessions()) == 50
+
+
+def test_ambiguous_calls_are_settled_before_the_run_ends(
+    terminal: Terminal, emulators: Callable[..., Emulator]
+) -> None:
+    emulator = emulators("--faults", "failure_after=10%,failure_before=10%,lost=10%,reset=10%")
+    terminal.jobs(50)
+    url = emulator.url
+    args = ("run", "night.csv", "--endpoint-url", url, "--rate", 500, "--settle", "1500ms")
+    done = terminal(*args, "--json")
+    assert done.returncode == 0, done.stderr
+    calls = json.loads(done.stdout)["calls"]
+    created = rows_of(terminal.folder / "out/night", "created")
+    sessions = emulator.sessions()
+    assert {each["_proxy_session_id"] for each in created} == {
+        each["ProxySessionId"] for each in sessions
+    }
+    assert len(sessions) == 50
+    assert 0 < calls["adopted"] < calls["ambiguous"]
 
 
 def test_every_row_is_in_exactly_one_file_and_counts_sum_up(
@@ -102,7 +122,7 @@ def test_every_row_is_in_exactly_one_file_and_counts_sum_up(
     rows = ["participant_1,participant_2,voice_connector_id", *good, good[0], "x,y,z"]
     terminal.write("night.csv", "\n".join(rows))
     args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500, "--skip-invalid")
-    assert terminal(*args).returncode == 5
+    assert terminal(*args, "--no-reconcile").returncode == 5
     out = terminal.folder / "out/night"
     numbers = [row["_row"] for name in FILES for row in rows_of(out, name)]
     assert sorted(map(int, numbers)) == list(range(1, 23))

@@ -91,6 +91,7 @@ def test_summary_json_has_the_members_of_the_contract():
         "version": "",
         "causes": [],
         "files": {},
+        "audit": {"duplicates": 0, "orphans": 0, "unlisted": []},
     }
 
 

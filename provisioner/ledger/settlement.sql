@@ -1,0 +1,108 @@
+-- name: reopen_reviewed
+UPDATE jobs SET state = 'ambiguous' WHERE campaign_id = :campaign_id AND state = 'needs_review'
+
+-- name: questions
+SELECT jobs.id, key, request, attempts, doubt.id, first.opened_at, doubt.opened_at,
+    doubt.closed_at, doubt.answered, doubt.absent_at
+FROM jobs
+JOIN attempts AS doubt ON doubt.id = jobs.last_attempt
+JOIN attempts AS first ON first.job_id = jobs.id AND first.number = 1
+WHERE campaign_id = :campaign_id AND jobs.state = 'ambiguous' AND jobs.id > :after
+ORDER BY jobs.id
+LIMIT :limit
+
+-- name: want_ambiguous
+INSERT OR IGNORE INTO temp.wanted
+SELECT json_extract(request, '$.Name') FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'ambiguous'
+
+-- name: want_suspects
+INSERT OR IGNORE INTO temp.wanted
+SELECT json_extract(request, '$.Name') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+WHERE campaign_id = :campaign_id AND status = 503
+    AND opened_at > (SELECT coalesce(max(ended_at), 0) FROM runs WHERE campaign_id = :campaign_id)
+
+-- name: suspects
+SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')
+FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+WHERE campaign_id = :campaign_id AND status = 503
+    AND opened_at > (SELECT coalesce(max(ended_at), 0) FROM runs WHERE campaign_id = :campaign_id)
+
+-- name: note
+INSERT OR REPLACE INTO temp.sightings (session_id, connector_id, name, numbers, created_at, session)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE ?7 OR EXISTS (SELECT 1 FROM temp.wanted WHERE name = ?3)
+
+-- name: mark_owners
+UPDATE temp.sightings SET owner = found.job_id
+FROM (SELECT session_id, job_id, json_extract(request, '$.Name') AS name
+      FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+      WHERE attempts.state = 'created' AND session_id IN (SELECT session_id FROM temp.sightings))
+    AS found
+WHERE sightings.session_id = found.session_id AND sightings.name = found.name
+
+-- name: mark_jobs
+UPDATE temp.sightings SET job = found.id
+FROM (SELECT jobs.id, json_extract(request, '$.Name') AS name,
+          json_extract(request, '$.VoiceConnectorId') AS connector_id,
+          ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+') AS one,
+          ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+') AS other
+      FROM jobs
+      WHERE request IS NOT NULL
+          AND json_extract(request, '$.Name') IN (SELECT name FROM temp.sightings)) AS found
+WHERE owner IS NULL AND sightings.name = found.name AND sightings.connector_id = found.connector_id
+    AND numbers = min(one, other) || ' ' || max(one, other)
+
+-- name: candidates
+SELECT session FROM temp.sightings
+WHERE name = :name AND connector_id = :connector_id AND owner IS NULL
+ORDER BY created_at, session_id
+
+-- name: own_sighting
+UPDATE temp.sightings SET owner = ? WHERE session_id = ? AND owner IS NULL
+
+-- name: adopt_attempt
+UPDATE attempts SET state = 'created', adopted = 1, session_id = ?, session = ?
+WHERE id = ? AND state = 'unknown'
+
+-- name: absent_attempt
+UPDATE attempts SET absent_at = ? WHERE id = ? AND state = 'unknown'
+
+-- name: disprove_attempt
+UPDATE attempts SET state = 'not_created' WHERE id = ? AND state = 'unknown'
+
+-- name: explain_attempt
+UPDATE attempts SET message = ? WHERE id = ? AND state = 'unknown'
+
+-- name: settle_job
+UPDATE jobs SET state = ? WHERE id = ? AND state = 'ambiguous'
+
+-- name: strays
+SELECT sightings.session_id, sightings.connector_id, sightings.session, jobs.key, jobs.request,
+    first.opened_at, owner.session_id
+FROM temp.sightings
+LEFT JOIN jobs ON jobs.id = sightings.job
+LEFT JOIN attempts AS first ON first.job_id = jobs.id AND first.number = 1
+LEFT JOIN attempts AS owner ON owner.id = jobs.last_attempt AND owner.state = 'created'
+WHERE sightings.session_id > :after AND sightings.owner IS NULL
+    AND (sightings.job IS NOT NULL OR sightings.name GLOB :ours)
+    AND coalesce(jobs.state, '') NOT IN ('ambiguous', 'in_flight')
+ORDER BY sightings.session_id
+LIMIT :limit
+
+-- name: unsent
+SELECT jobs.id, jobs.key, jobs.request, jobs.attempts, json_group_array(json(session))
+FROM jobs JOIN (SELECT * FROM temp.sightings ORDER BY created_at, session_id) AS seen
+    ON seen.job = jobs.id
+WHERE campaign_id = :campaign_id AND jobs.state IN ('pending', 'failed') AND jobs.id > :after
+    AND seen.owner IS NULL
+GROUP BY jobs.id
+ORDER BY jobs.id
+LIMIT :limit
+
+-- name: insert_adopted
+INSERT INTO attempts (id, job_id, number, state, opened_at, closed_at, adopted, session_id, session)
+VALUES (?, ?, 0, 'created', ?, ?, 1, ?, ?)
+
+-- name: adopt_job
+UPDATE jobs SET state = 'created', last_attempt = ? WHERE id = ? AND state IN ('pending', 'failed')

@@ -1,0 +1,244 @@
+"""Settling ambiguous jobs: wait until they are due, list what the service has, decide, record."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import anyio
+import msgspec
+
+from provisioner.engine import Lane
+from provisioner.events import EventSink, JobSettled, SettlingStarted, StrayFound
+from provisioner.job import Job, Outcome
+from provisioner.ports import Clock, Settlement
+from provisioner.scanner import Scanner
+from provisioner.session import Session, pair
+from provisioner.settling import (
+    STATE_AFTER,
+    Decision,
+    Listing,
+    Question,
+    Ruling,
+    SettlePolicy,
+    Stray,
+    Unsent,
+    belongs,
+    decide,
+    earliest,
+    is_ours,
+)
+
+_AT_ONCE = 1_000
+_LONGEST_SLEEP = 60.0
+_JUST_AFTER = 0.001
+_CLOSED = "Closed"
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """The open questions: how many, and when the first of each connector is due, epoch seconds.
+
+    `rivals` counts those that have a Name of their own by what may tell them apart.
+    """
+
+    ambiguous: int
+    due: dict[str, float]
+    rivals: dict[object, int]
+
+
+class Reconciler:
+    """Settles one campaign's ambiguous jobs over a lane, a listing for all of a connector's.
+
+    A connector that cannot be listed is left alone from then on.
+    """
+
+    def __init__(
+        self,
+        settlement: Settlement,
+        lane: Lane,
+        clock: Clock,
+        policy: SettlePolicy,
+        emit: EventSink,
+    ) -> None:
+        self._settlement = settlement
+        self._clock = clock
+        self._policy = policy
+        self._emit = emit
+        self._resent: Counter[int] = Counter()
+        self._looked_at = -math.inf
+        self._scanner = Scanner(settlement, lane, clock, emit, settle=policy.settle)
+
+    @property
+    def unlisted(self) -> dict[str, Outcome]:
+        """The connectors that could not be listed, and why."""
+        return self._scanner.unlisted
+
+    async def scan_all(self, connectors: Iterable[str]) -> dict[str, Listing]:
+        """List connectors, keeping every session whose Name may matter to anybody."""
+        return await self._scanner.scan(connectors, everything=True)
+
+    async def settle(self) -> int:
+        """Wait and list until a job may be sent again, or nothing is left that can be settled.
+
+        Returns:
+            How many jobs went back to pending.
+        """
+        while (outlook := await self.outlook()).due:
+            soonest = max(min(outlook.due.values()), self._looked_at + self._policy.again)
+            await self._wait_until(max(soonest, self._scanner.steady_at()), outlook.ambiguous)
+            if again := await self.look(outlook):
+                return again
+        return 0
+
+    async def outlook(self) -> Outlook:
+        """What is ambiguous at connectors that can be listed, as far as is known."""
+        due: dict[str, float] = {}
+        rivals: Counter[object] = Counter()
+        ambiguous = 0
+        async for questions in self._questions():
+            for each in questions:
+                connector = each.job.request.voice_connector_id
+                if connector not in self.unlisted:
+                    ambiguous += 1
+                    due[connector] = min(due.get(connector, math.inf), self._policy.due(each))
+                if not is_ours(each.job.request.name):
+                    rivals[_likeness(each)] += 1
+        return Outlook(ambiguous=ambiguous, due=due, rivals=rivals)
+
+    async def look(self, outlook: Outlook) -> int:
+        """Settle what is due now; how many jobs went back to pending."""
+        self._looked_at = self._clock.time()
+        due = [connector for connector, at in outlook.due.items() if at <= self._looked_at]
+        return await self._decide(await self._scanner.scan(due), outlook) if due else 0
+
+    async def decide_all(self, listings: dict[str, Listing]) -> int:
+        """Settle what listings made already can; how many jobs went back to pending."""
+        return await self._decide(listings, await self.outlook())
+
+    async def audit(self) -> None:
+        """Look for sessions that a 503 made after all."""
+        suspects = [each for each in await self._settlement.suspects() if each not in self.unlisted]
+        if suspects:
+            await self._scanner.scan(suspects)
+            async for _ in self.strays():
+                pass
+
+    async def strays(self) -> AsyncIterator[Stray]:
+        """The duplicates and orphans of the last scan, each told as an event, too."""
+        after = ""
+        while found := await self._settlement.strays(after, _AT_ONCE):
+            after = found[-1].session.proxy_session_id
+            for stray in filter(self._is_stray, found):
+                self._emit(
+                    StrayFound(
+                        connector_id=stray.connector_id,
+                        session_id=stray.session.proxy_session_id,
+                        job_key=stray.job_key,
+                        owned=stray.owned,
+                        at=self._clock.time(),
+                    )
+                )
+                yield stray
+
+    async def adopt(self) -> int:
+        """Give unsent jobs the open sessions of the last scan that are theirs; how many."""
+        after = adopted = 0
+        while found := await self._settlement.unsent(after, _AT_ONCE):
+            after = found[-1].job.id
+            pairs = [pair for each in found if (pair := _theirs(each))]
+            with anyio.CancelScope(shield=True):
+                await self._settlement.adopt(pairs)
+            adopted += len(pairs)
+        return adopted
+
+    async def _decide(self, listings: dict[str, Listing], outlook: Outlook) -> int:
+        again = 0
+        async for questions in self._questions():
+            listed = [each for each in questions if each.job.request.voice_connector_id in listings]
+            candidates = await self._settlement.candidates(listed)
+            decisions = [
+                self._decision(question, sessions, listings, outlook)
+                for question, sessions in zip(listed, candidates, strict=True)
+            ]
+            again += await self._record([each for each in decisions if each.ruling != Ruling.WAIT])
+        return again
+
+    def _decision(
+        self,
+        question: Question,
+        sessions: Sequence[Session],
+        listings: dict[str, Listing],
+        outlook: Outlook,
+    ) -> Decision:
+        return decide(
+            question,
+            sessions,
+            listings[question.job.request.voice_connector_id],
+            self._policy,
+            contested=outlook.rivals.get(_likeness(question), 0) > 1,
+            exhausted=self._resent[question.job.id] >= self._policy.resends,
+        )
+
+    async def _record(self, decisions: Sequence[Decision]) -> int:
+        """One transaction; told once it is durable."""
+        with anyio.CancelScope(shield=True):
+            await self._settlement.record(decisions)
+        resent = [each.question.job.id for each in decisions if each.ruling is Ruling.RESEND]
+        self._resent.update(resent)
+        for decision in decisions:
+            self._tell(decision)
+        return len(resent)
+
+    def _tell(self, decision: Decision) -> None:
+        state = STATE_AFTER[decision.ruling]
+        if state is not None:
+            self._emit(
+                JobSettled(
+                    job_key=decision.question.job.key,
+                    ruling=decision.ruling,
+                    state=state,
+                    session_id=decision.session.proxy_session_id if decision.session else None,
+                    reason=decision.reason,
+                    at=self._clock.time(),
+                )
+            )
+
+    async def _questions(self) -> AsyncIterator[Sequence[Question]]:
+        after = 0
+        while questions := await self._settlement.questions(after, _AT_ONCE):
+            after = questions[-1].job.id
+            yield questions
+
+    async def _wait_until(self, until: float, ambiguous: int) -> None:
+        """Sleep in steps: the clock may be set meanwhile."""
+        now = self._clock.time()
+        if now < until:
+            self._emit(SettlingStarted(ambiguous=ambiguous, until=until, at=now))
+        while (left := until - self._clock.time()) > 0:
+            await self._clock.sleep(min(left + _JUST_AFTER, _LONGEST_SLEEP))
+
+    def _is_stray(self, stray: Stray) -> bool:
+        """Whether a Name of a row's own is more than another session's that happens to match."""
+        if stray.request is None:
+            return True
+        since = None if stray.since is None else stray.since - self._policy.skew
+        return belongs(stray.session, stray.request, since)
+
+
+def _likeness(question: Question) -> object:
+    request = question.job.request
+    numbers = pair(request.participants)
+    return (request.voice_connector_id, request.name, numbers, frozenset(request.capabilities))
+
+
+def _theirs(unsent: Unsent) -> tuple[Job, Session] | None:
+    request = unsent.job.request
+    own = [
+        each
+        for each in unsent.sessions
+        if each.status != _CLOSED and belongs(each, request, since=None)
+    ]
+    if not own or (len(own) > 1 and not is_ours(request.name)):
+        return None
+    return unsent.job, earliest(own)
