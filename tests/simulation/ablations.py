@@ -7,7 +7,9 @@ from pathlib import Path
 
 from provisioner.engine import Engine, Lane
 from provisioner.ledger import SqliteLedger
-from provisioner.ports import Clock, Gateway, Ledger, Limiter
+from provisioner.ports import Clock, Gateway, Ledger, Limiter, Settlement
+from provisioner.settling import SettlePolicy
+from tests.simulation.ports import Shell
 
 
 class Safeguards:
@@ -17,7 +19,7 @@ class Safeguards:
         """The ledger's core on a file."""
         return SqliteLedger(path, now)
 
-    def ledger(self, ledger: Ledger) -> Ledger:
+    def ledger(self, ledger: Shell) -> Shell:
         """Between the engine and its ledger."""
         return ledger
 
@@ -28,6 +30,18 @@ class Safeguards:
     def limiter(self, limiter: Limiter) -> Limiter:
         """Between the engine and its pace."""
         return limiter
+
+    def lane(self, lane: Lane) -> Lane:
+        """The whole lane."""
+        return lane
+
+    def settlement(self, settlement: Settlement) -> Settlement:
+        """Between the reconciler and its ledger."""
+        return settlement
+
+    def policy(self, policy: SettlePolicy) -> SettlePolicy:
+        """The reconciler's patience."""
+        return policy
 
     def engine(self, ledger: Ledger, lane: Lane, clock: Clock) -> Engine:
         """The engine itself."""

@@ -22,7 +22,6 @@ FINAL = {
     JobState.CREATED,
     JobState.FAILED,
     JobState.NEEDS_REVIEW,
-    JobState.AMBIGUOUS,
     JobState.REJECTED,
     JobState.DUPLICATE,
 }
@@ -74,8 +73,11 @@ def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     if len(records) != sum(map(len, made.values())):
         yield "the harness lost sight of a session"
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
+    reported = {each for process in evidence.processes for each in process.reported}
     for row in evidence.rows:
-        yield from _row_matches(row, made.pop(row.key, []) if row.request else [], records)
+        calls = made.pop(row.key, []) if row.request else []
+        yield from _row_matches(row, calls, records)
+        yield from _strays_are_told(row, calls, reported)
     yield from (f"orphan: a session of {key}, which no row is" for key in made)
 
 
@@ -87,6 +89,18 @@ def _row_matches(row: RowResult, made: list[Call], records: dict[str, Record]) -
         yield f"lost: {row.key} failed and has a session"
     if row.state is JobState.CREATED:
         yield from _created_is_true(row, [call.session_id for call in made], records)
+
+
+def _strays_are_told(row: RowResult, made: list[Call], reported: set[str]) -> Iterator[str]:
+    """A 503 that lied leaves a session behind: the audit finds it."""
+    if all(call.status != HTTPStatus.SERVICE_UNAVAILABLE for call in made):
+        return
+    own = msgspec.json.decode(row.session_json or b"{}").get("ProxySessionId")
+    if row.state is JobState.NEEDS_REVIEW and len(made) == 1:
+        return
+    for call in made:
+        if call.session_id not in {own, *reported}:
+            yield f"unreported: {row.key} has a session of {call.status} that nobody tells of"
 
 
 def _created_is_true(

@@ -21,11 +21,11 @@ from provisioner.ports import CallCounts, RowResult
 from tests.simulation.ablations import Safeguards
 from tests.simulation.checker import Evidence, violations
 from tests.simulation.process import CAMPAIGN, Process
-from tests.simulation.scenario import Life, Scenario
+from tests.simulation.scenario import LONGEST_DELAY, Life, Scenario
 from tests.simulation.wire import Wire
 
-CALM_LIVES = 8
-UNFINISHED = (JobState.PENDING, JobState.IN_FLIGHT)
+CALM_LIVES = 4
+UNFINISHED = (JobState.PENDING, JobState.IN_FLIGHT, JobState.AMBIGUOUS)
 
 
 class Night(msgspec.Struct, kw_only=True):
@@ -109,10 +109,14 @@ class _World:
             loop.call_later(at, self._emulator.service.change_quota, quota)
         for life in [*self._scenario.lives, *[Life(pause=400.0)] * CALM_LIVES]:
             await self._clock.sleep(life.pause)
+            calm = len(self._processes) >= len(self._scenario.lives)
+            if calm:
+                self._wire.calm_down()
             await self._live(life)
-            calm = len(self._processes) > len(self._scenario.lives)
             if calm and self._is_finished():
                 break
+        # What is still on the wire arrives before anybody judges.
+        await self._clock.sleep(2 * LONGEST_DELAY)
         for process in self._processes:
             process.reaped = True
 
@@ -145,6 +149,7 @@ class _World:
         faults["throttled by quota"] = (
             self._emulator.tally.statuses[429] - faults[FaultKind.THROTTLE.value]
         )
+        faults["stale listing"] = self._wire.stale
         for process in self._processes:
             faults["frozen"] += process.frozen
             faults["clock jumped"] += process.jumped

@@ -13,6 +13,8 @@ from provisioner.session import SessionRequest
 from provisioner.settings import PaceSettings
 
 CONNECTORS = (CONNECTOR, "zyxwvu9tsrq8ponml7kji6")
+LONGEST_STALENESS = 50.0
+"""Seconds that a listing may lag behind, beyond the service's own delay."""
 STEPS_PER_JOB = 8
 LARGEST_SKEW = 100.0
 """Seconds a machine's clock is wrong by at most, either way."""

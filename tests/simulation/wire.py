@@ -8,10 +8,15 @@ from contextvars import ContextVar
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from provisioner.clock import VirtualClock
 from provisioner.emulator.emulator import Emulator, Reply
+from provisioner.emulator.faults import FaultPlan
+from provisioner.emulator.record import timestamp
+from provisioner.emulator.requests import ProxySessionsAnswer
 from provisioner.emulator.settings import EmulatorSettings
-from tests.simulation.scenario import LONGEST_DELAY, Scenario
+from tests.simulation.scenario import LONGEST_DELAY, LONGEST_STALENESS, Scenario
 
 T = TypeVar("T")
 
@@ -100,10 +105,17 @@ class Wire:
         self.clock = clock
         self.emulator = emulator
         self.calls: list[Call] = []
+        self.stale = 0
         self.trace: list[tuple[object, ...]] = []
         self._scenario = scenario
         self._random = Random(scenario.seed * 2 + 1)
         self._carried: set[asyncio.Task[Any]] = set()
+
+    def calm_down(self) -> None:
+        """The storm is over: from now on a campaign must come to its end."""
+        plan = FaultPlan(latency=self._scenario.emulator.faults.latency)
+        self.emulator.change_faults(plan)
+        self._scenario = msgspec.structs.replace(self._scenario, late=0.0, dropped=0.0, stale=0.0)
 
     def delay(self) -> float:
         """Seconds that a request is held up."""
@@ -147,6 +159,8 @@ class Wire:
         """A request reaches the service."""
         call.cross("arrive")
         now = self.clock.time()
+        if operation == "ListProxySessions":
+            parameters = {**parameters, "MaxResults": self._scenario.page}
         sessions = self.emulator.service._sessions
         before = len(sessions)
         reply = self.emulator.call(operation, parameters, now, signed_at=signed_at)
@@ -155,4 +169,18 @@ class Wire:
             call.session_id = next(reversed(sessions))
         self.note("arrived", call.life, operation, reply.status, call.session_id)
         call.cross("deed")
-        return reply
+        return self._from_the_past(reply, now)
+
+    def _from_the_past(self, reply: Reply, now: float) -> Reply:
+        """A listing may come from a copy that lacks what was created of late."""
+        page = reply.body
+        if (
+            not isinstance(page, ProxySessionsAnswer)
+            or self._random.random() > self._scenario.stale
+        ):
+            return reply
+        until = timestamp(now - LONGEST_STALENESS)
+        known = tuple(each for each in page.proxy_sessions if (each.created_at or "") <= until)
+        self.stale += len(known) < len(page.proxy_sessions)
+        body = msgspec.structs.replace(page, proxy_sessions=known)
+        return msgspec.structs.replace(reply, body=body)

@@ -1,0 +1,74 @@
+"""A run as `provisioner.run` has it, over the ports of a simulated process."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import anyio
+
+from provisioner.engine import Lane
+from provisioner.errors import ungrouped
+from provisioner.events import Event, StrayFound
+from provisioner.gateway import BackoffPolicy
+from provisioner.job import Outcome
+from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
+from provisioner.pacing import build_limiter
+from provisioner.reconcile import Reconciler
+from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy
+from provisioner.settings import ServiceSettings, Settings
+from tests.simulation.ports import SteppedGateway, SteppedLedger
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+
+class SimulatedRun(_Run):
+    """The product's own loop of sending and settling; only its surroundings are simulated."""
+
+    def __init__(self, process: Process, core: SqliteLedger, stop: anyio.Event) -> None:
+        night = process.scenario
+        settings = Settings(
+            settle=night.settle,
+            pace=night.pace,
+            service=ServiceSettings(timeout=night.timeout, connections=night.connections),
+            limit=process.life.limit,
+            preflight=False,
+        )
+        super().__init__(settings, process.campaign, self._hear, stop)
+        self._process = process
+        self._clock = process.clock
+        self._core = core
+
+    async def provision(self) -> Outcome | None:
+        """As `_Run._provision`."""
+        safe = self._process.safeguards
+        ledger = SteppedLedger(self._process, safe.ledger(ImmediateLedger(self._core)))
+        lane = self._lane()
+        engine = safe.engine(ledger, lane, self._clock)
+        settlement = safe.settlement(LedgerSettlement(ledger))
+        policy = safe.policy(settle_policy(self._settings))
+        reconciler = Reconciler(settlement, lane, self._clock, policy, self._hear)
+        with ungrouped():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._drain_when_told, engine)
+                outcome = await self._work(engine, reconciler)
+                tasks.cancel_scope.cancel()
+        return outcome
+
+    def _lane(self) -> Lane:
+        process, pace = self._process, self._settings.pace
+        safe = process.safeguards
+        limiter = build_limiter(pace, self._clock, self._hear)
+        lane = Lane(
+            gateway=safe.gateway(SteppedGateway(process)),
+            limiter=safe.limiter(limiter),
+            retry=BackoffPolicy(pace.max_attempts, Random(process.scenario.seed + process.number)),
+            connections=self._settings.service.connections,
+            patience=min(self._settings.service.timeout + _STOPPED, _SIGNATURE_LIFE),
+        )
+        return safe.lane(lane)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, StrayFound):
+            self._process.reported.add(event.session_id)
