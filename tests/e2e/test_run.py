@@ -202,9 +202,8 @@ def test_no_phone_number_reaches_the_log(
 ) -> None:
     emulator = emulators("--faults", "failure_after=30%,throttle=30%")
     terminal.jobs(20)
-    done = terminal(
-        "run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500, "--log-level", "debug"
-    )
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500, "--log-level")
+    done = terminal(*args, "debug", "--settle", "1500ms")
     assert '"event"' in done.stderr
     assert "+1312" not in done.stdout + done.stderr.replace("+1312***", "")
     assert "+12060000" not in done.stdout + done.stderr
