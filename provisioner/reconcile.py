@@ -11,7 +11,7 @@ import msgspec
 
 from provisioner.engine import Lane
 from provisioner.events import EventSink, JobSettled, SettlingStarted, StrayFound
-from provisioner.job import Job, Outcome
+from provisioner.job import Job, JobState, Outcome
 from provisioner.ports import Clock, Settlement
 from provisioner.scanner import Scanner
 from provisioner.session import Session, pair
@@ -149,6 +149,16 @@ class Reconciler:
             pairs = [pair for each in found if (pair := _theirs(each))]
             with anyio.CancelScope(shield=True):
                 await self._settlement.adopt(pairs)
+            for job, session in pairs:
+                self._emit(
+                    JobSettled(
+                        job_key=job.key,
+                        ruling=Ruling.ADOPT,
+                        state=JobState.CREATED,
+                        session_id=session.proxy_session_id,
+                        at=self._clock.time(),
+                    )
+                )
             adopted += len(pairs)
         return adopted
 

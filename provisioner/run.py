@@ -71,7 +71,7 @@ async def provision(
         ConfigurationError, UsageError: settings that cannot be used.
     """
     tally = tally or RunTally()
-    emit = _each(tally, on_event) if on_event else tally
+    emit = each_of(tally, on_event) if on_event else tally
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem or _ignore)
         core.select(campaign.id)
@@ -227,7 +227,9 @@ def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:
     )
 
 
-def _each(*sinks: EventSink) -> EventSink:
+def each_of(*sinks: EventSink) -> EventSink:
+    """One sink that passes each event to all, in order."""
+
     def emit(event: Event) -> None:
         for sink in sinks:
             sink(event)

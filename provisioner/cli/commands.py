@@ -12,6 +12,7 @@ COMMANDS = (
     "plan",
     "status",
     "results",
+    "reconcile",
     "emulate",
     "doctor",
     "completion",

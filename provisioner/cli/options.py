@@ -151,6 +151,14 @@ rate = option(
     help="Calls a second, a ceiling that is never exceeded.",
 )
 
+settle = option(
+    "--settle",
+    type=Duration(),
+    default="15m",
+    show_default=True,
+    help="How long an unanswered attempt is left alone before a listing may prove its absence.",
+)
+
 log_options = Chained(
     option(
         "--log-format",

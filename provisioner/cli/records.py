@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from provisioner.campaign import write_campaign
+from provisioner.campaign import out_folder, write_campaign
 from provisioner.errors import ConfigurationError, ExitCode, UsageError
 from provisioner.ledger import SqliteReader, ledger_path, open_reader
 from provisioner.ports import CampaignRecord
@@ -21,6 +21,7 @@ from provisioner.report import (
     summarize,
     summary_json,
 )
+from provisioner.settings import Settings
 
 
 class CampaignStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ def show_status(options: dict[str, Any]) -> int:
     with open_reader(ledger_path(options["ledger"])) as reader:
         campaigns = reader.campaigns()
         if options["campaign"] is not None:
-            campaigns = [_chosen(campaigns, options["campaign"])]
+            campaigns = [choose(campaigns, options["campaign"])]
         found = [_status(reader, campaign) for campaign in campaigns]
     click.echo(msgspec.json.encode({"campaigns": found}) if options["json"] else _table(found))
     return ExitCode.OK
@@ -47,10 +48,9 @@ def show_status(options: dict[str, Any]) -> int:
 def write_again(options: dict[str, Any]) -> int:
     """The result files of one campaign; its summary on stdout."""
     with open_reader(ledger_path(options["ledger"])) as reader:
-        campaign = _chosen(reader.campaigns(), options["campaign"])
-        out = Path(options["out"]) if options["out"] else Path("out") / campaign.name
-        summary = _last_summary(reader, campaign)
-        summary = write_campaign(reader, campaign, summary, out, options["results"])
+        campaign = choose(reader.campaigns(), options["campaign"])
+        out = Path(options["out"]) if options["out"] else None
+        summary = rewrite(reader, campaign, Settings(out=out, results=options["results"]))
     if options["json"]:
         click.echo(summary_json(summary))
     else:
@@ -58,7 +58,20 @@ def write_again(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def _chosen(campaigns: list[CampaignRecord], name: str | None) -> CampaignRecord:
+def rewrite(reader: SqliteReader, campaign: CampaignRecord, settings: Settings) -> Summary:
+    """Write a campaign's files as the ledger has it now; its summary."""
+    summary = _last_summary(reader, campaign)
+    out = out_folder(settings, campaign.name)
+    return write_campaign(reader, campaign, summary, out, settings.results)
+
+
+def choose(campaigns: list[CampaignRecord], name: str | None) -> CampaignRecord:
+    """The campaign of this name, or the only one.
+
+    Raises:
+        UsageError: there are several, or none.
+        ConfigurationError: there is none of this name.
+    """
     names = ", ".join(campaign.name for campaign in campaigns)
     if name is None and len(campaigns) != 1:
         raise UsageError(
@@ -77,7 +90,9 @@ def _last_summary(reader: SqliteReader, campaign: CampaignRecord) -> Summary:
     if last is None:
         return summary
     before = msgspec.json.decode(last, type=Summary)
-    return msgspec.structs.replace(summary, timing=before.timing, rate=before.rate)
+    return msgspec.structs.replace(
+        summary, timing=before.timing, rate=before.rate, audit=before.audit
+    )
 
 
 def _status(reader: SqliteReader, campaign: CampaignRecord) -> CampaignStatus:

@@ -55,13 +55,7 @@ Examples:
     show_default=True,
     help="Attempts per job and run.",
 )
-@opt.option(
-    "--settle",
-    type=opt.Duration(),
-    default="15m",
-    show_default=True,
-    help="How long an unanswered attempt is left alone before a listing may prove its absence.",
-)
+@opt.settle
 @opt.option(
     "--reconcile/--no-reconcile",
     default=True,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from provisioner.settings import (
     InputSettings,
     PaceSettings,
@@ -26,6 +28,16 @@ def input_settings(jobs: str | None, options: dict[str, Any]) -> InputSettings |
     )
 
 
+def service_settings(options: dict[str, Any]) -> ServiceSettings:
+    """Where the service is."""
+    return ServiceSettings(
+        region=options["region"],
+        profile=options["profile"],
+        endpoint_url=options["endpoint_url"],
+        timeout=options["timeout"],
+    )
+
+
 def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
     """Everything `run` was told."""
     return Settings(
@@ -33,12 +45,8 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
         campaign=options["campaign"],
         ledger=options["ledger"],
         out=Path(options["out"]) if options["out"] else None,
-        service=ServiceSettings(
-            region=options["region"],
-            profile=options["profile"],
-            endpoint_url=options["endpoint_url"],
-            timeout=options["timeout"],
-            connections=options["concurrency"],
+        service=msgspec.structs.replace(
+            service_settings(options), connections=options["concurrency"]
         ),
         pace=PaceSettings(
             rate=options["rate"],

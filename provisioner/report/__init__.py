@@ -3,6 +3,7 @@
 from provisioner.report.atomic import ensure_writable
 from provisioner.report.exits import exit_code, file_counts
 from provisioner.report.logs import configure_logging, event_logger
+from provisioner.report.moments import iso
 from provisioner.report.problems import problems_json, render_problems
 from provisioner.report.progress import LoggedProgress, Progress, TerminalProgress
 from provisioner.report.render import render_summary, seconds_text
@@ -33,6 +34,7 @@ __all__ = [
     "event_logger",
     "exit_code",
     "file_counts",
+    "iso",
     "problems_json",
     "render_problems",
     "render_summary",

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from provisioner.errors import ExitCode
-from provisioner.report.summary import Cause, Summary
+from provisioner.report.summary import Audit, Cause, Summary
 
 _WIDTH = 80
 _LABEL = 14
@@ -59,6 +59,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield from _rows(summary)
     yield ""
     yield from _calls(summary)
+    yield from _audit(summary.audit)
     if summary.causes:
         yield ""
         yield from map(_cause, summary.causes)
@@ -102,6 +103,15 @@ def _calls(summary: Summary) -> Iterator[str]:
         shown = ("p50", "p90", "p99", "max")
         values = (f"{name} {seconds_text(getattr(latency, name))}" for name in shown)
         yield f"  {'latency':<{_LABEL}}{', '.join(values)}"
+
+
+def _audit(audit: Audit) -> Iterator[str]:
+    if audit.duplicates or audit.orphans:
+        found = f"{audit.duplicates:,} duplicates, {audit.orphans:,} orphans at the service"
+        yield f"  {'audit':<{_LABEL}}{found}: `provisioner reconcile` lists them"
+    if audit.unlisted:
+        connectors = ", ".join(audit.unlisted)
+        yield f"  {'not listed':<{_LABEL}}{connectors}: chime:ListProxySessions allowed?"
 
 
 def _cause(cause: Cause) -> str:
