@@ -54,7 +54,15 @@ class SimulatedRun(_Run):
                 tasks.start_soon(self._drain_when_told, engine)
                 outcome = await self._work(engine, reconciler)
                 tasks.cancel_scope.cancel()
+        if self._process.life.morning:
+            await self._look_at_everything(reconciler)
         return outcome
+
+    async def _look_at_everything(self, reconciler: Reconciler) -> None:
+        """As `provisioner reconcile` does."""
+        await reconciler.scan_all(self._campaign.connectors)
+        async for _ in reconciler.strays():
+            pass
 
     def _lane(self) -> Lane:
         process, pace = self._process, self._settings.pace

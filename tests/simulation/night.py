@@ -107,7 +107,7 @@ class _World:
         loop = asyncio.get_running_loop()
         for at, quota in self._scenario.quotas:
             loop.call_later(at, self._emulator.service.change_quota, quota)
-        for life in [*self._scenario.lives, *[Life(pause=400.0)] * CALM_LIVES]:
+        for life in [*self._scenario.lives, *[Life(pause=400.0, morning=True)] * CALM_LIVES]:
             await self._clock.sleep(life.pause)
             calm = len(self._processes) >= len(self._scenario.lives)
             if calm:

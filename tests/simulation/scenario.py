@@ -28,6 +28,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     `crash_at` is the step at which it dies; `freezes` and `jumps` are (step, seconds): how long it
     stands still there, by how much its clock is wrong from there on. `drain_at` is seconds after
     its start; `pause` seconds pass before it.
+    In the `morning` the operator has every session listed.
     """
 
     crash_at: int | None = None
@@ -38,6 +39,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     retry_failed: bool = False
     extended: bool = True
     pause: float = 1.0
+    morning: bool = False
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):

@@ -115,6 +115,7 @@ class Wire:
         """The storm is over: from now on a campaign must come to its end."""
         plan = FaultPlan(latency=self._scenario.emulator.faults.latency)
         self.emulator.change_faults(plan)
+        self.emulator.service.change_quota(None)
         self._scenario = msgspec.structs.replace(self._scenario, late=0.0, dropped=0.0, stale=0.0)
 
     def delay(self) -> float:
