@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 
@@ -39,11 +40,13 @@ _CLOSED = "Closed"
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     """The open questions: how many, and when the first of each connector is due, epoch seconds.
 
+    At `best` those that are due soon after the first are due, too: one listing serves them all.
     `rivals` counts those that have a Name of their own by what may tell them apart.
     """
 
     ambiguous: int
     due: dict[str, float]
+    best: float
     rivals: dict[object, int]
 
 
@@ -85,8 +88,8 @@ class Reconciler:
             How many jobs went back to pending.
         """
         while (outlook := await self.outlook()).due:
-            soonest = max(min(outlook.due.values()), self._looked_at + self._policy.again)
-            await self._wait_until(max(soonest, self._scanner.steady_at()), outlook.ambiguous)
+            until = max(outlook.best, self._looked_at + self._policy.again)
+            await self._wait_until(max(until, self._scanner.steady_at()), outlook.ambiguous)
             if again := await self.look(outlook):
                 return again
         return 0
@@ -95,16 +98,18 @@ class Reconciler:
         """What is ambiguous at connectors that can be listed, as far as is known."""
         due: dict[str, float] = {}
         rivals: Counter[object] = Counter()
-        ambiguous = 0
+        times = array("d")
         async for questions in self._questions():
             for each in questions:
                 connector = each.job.request.voice_connector_id
                 if connector not in self.unlisted:
-                    ambiguous += 1
-                    due[connector] = min(due.get(connector, math.inf), self._policy.due(each))
+                    times.append(self._policy.due(each))
+                    due[connector] = min(due.get(connector, math.inf), times[-1])
                 if not is_ours(each.job.request.name):
                     rivals[_likeness(each)] += 1
-        return Outlook(ambiguous=ambiguous, due=due, rivals=rivals)
+        soon = min(times, default=0.0) + self._policy.again
+        best = max((each for each in times if each <= soon), default=0.0)
+        return Outlook(ambiguous=len(times), due=due, best=best, rivals=rivals)
 
     async def look(self, outlook: Outlook) -> int:
         """Settle what is due now; how many jobs went back to pending."""
