@@ -6,6 +6,7 @@ from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
 from provisioner.job import Verdict
+from provisioner.ports import SessionPage
 from provisioner.session import ConnectorProxy, SessionRequest
 
 REQUEST = SessionRequest(
@@ -126,3 +127,34 @@ async def test_a_missing_connector_is_a_service_error():
 async def test_a_stale_signature_is_a_credentials_error():
     with pytest.raises(CredentialsError):
         await gateway("latency=20m").connector_proxy(CONNECTOR)
+
+
+async def test_a_page_lists_sessions_and_leads_to_the_next():
+    service = gateway(pool_size=400)
+    for _ in range(101):
+        await service.create(REQUEST)
+    first = await service.list_sessions(CONNECTOR)
+    last = await service.list_sessions(CONNECTOR, first.next_token)
+    assert (len(first.sessions), len(last.sessions), last.next_token) == (100, 1, None)
+
+
+async def test_a_listing_without_sessions_is_a_page():
+    assert await gateway().list_sessions(CONNECTOR) == SessionPage(sessions=())
+
+
+@pytest.mark.parametrize(
+    ("faults", "code"),
+    [
+        ("throttle=100%,on=all", "ThrottledClientException"),
+        ("failure_before=100%,on=all", "ServiceFailureException"),
+        ("lost=100%,on=all", "ConnectionClosedError"),
+    ],
+)
+async def test_a_listing_that_fails_may_be_tried_again(faults, code):
+    outcome = await gateway(faults).list_sessions(CONNECTOR)
+    assert (outcome.verdict, outcome.error_code) == (Verdict.RETRYABLE, code)
+
+
+async def test_the_listing_of_a_missing_connector_is_fatal():
+    outcome = await gateway(connectors=()).list_sessions(CONNECTOR)
+    assert outcome.verdict is Verdict.FATAL

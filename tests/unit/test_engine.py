@@ -15,10 +15,10 @@ from provisioner.engine import Engine, Lane
 from provisioner.errors import CannotWriteError
 from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded
 from provisioner.gateway import BackoffPolicy
-from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import ImmediateLedger, SqliteLedger
 from provisioner.pacing import build_limiter
-from provisioner.ports import Layout, NewCampaign
+from provisioner.ports import Layout, NewCampaign, SessionPage
 from provisioner.session import ConnectorProxy, Session, SessionRequest
 from provisioner.settings import PaceSettings
 
@@ -56,6 +56,11 @@ class ScriptedGateway:
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
         raise NotImplementedError(connector_id)
 
+    async def list_sessions(
+        self, connector_id: str, next_token: str | None = None
+    ) -> SessionPage | Outcome:
+        raise NotImplementedError(connector_id, next_token)
+
 
 class Night:
     """An engine over a real ledger of `jobs` rows, in virtual time."""
@@ -85,6 +90,19 @@ class Night:
             voice_connector_id="c", participants=("+1", "+2"), capabilities=(), name=f"j{number}"
         )
         return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
+
+    def stop_between_intent_and_call(self, seconds: float) -> None:
+        """The first intent takes so long to become durable."""
+        ledger, clock = self.engine._ledger, self.clock
+        pauses = [seconds]
+
+        class Stopping(ImmediateLedger):
+            async def open_attempt(self, job: Job) -> Attempt:
+                attempt = await ledger.open_attempt(job)
+                clock.now += pauses.pop() if pauses else 0.0
+                return attempt
+
+        self.engine._ledger = Stopping(self.core)
 
     def prepare(self, script: Script) -> None:
         self.gateway = ScriptedGateway(self.clock, script, self.latency)
@@ -276,3 +294,50 @@ def test_a_recorded_outcome_tells_latency_and_the_wait_until_the_retry(night: Ni
     assert {round(e.latency, 6) for e in recorded} == {0.1}
     assert {e.retry_in is None for e in recorded if e.state is JobState.CREATED} == {True}
     assert {e.retry_in is None for e in recorded if e.state is JobState.PENDING} == {False}
+
+
+def test_an_intent_too_old_is_not_sent_and_its_job_has_another(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.stop_between_intent_and_call(61.0)
+    night.clock.run(night.engine.run())
+    assert night.counts == {JobState.CREATED: 20}
+    assert len(night.called) == 20
+    assert sorted(row.attempts for row in night.core.reader().results(1)) == [1] * 19 + [2]
+
+
+def test_an_intent_too_old_fails_no_job_and_stops_no_lane(night: Night) -> None:
+    night.pace = PaceSettings(rate=1000.0, max_attempts=1)
+    night.prepare(always(CREATED))
+    night.stop_between_intent_and_call(61.0)
+    assert night.clock.run(night.engine.run()) is None
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_a_call_that_was_not_sent_is_not_told(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.stop_between_intent_and_call(61.0)
+    night.clock.run(night.engine.run())
+    assert len([event for event in night.events if isinstance(event, CallSent)]) == 20
+    assert len([event for event in night.events if isinstance(event, OutcomeRecorded)]) == 20
+
+
+def test_an_intent_within_the_fence_is_sent(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.stop_between_intent_and_call(59.0)
+    night.clock.run(night.engine.run())
+    assert {row.attempts for row in night.core.reader().results(1)} == {1}
+
+
+@pytest.mark.parametrize("outcome", [FORBIDDEN, THROTTLED, REFUSED])
+def test_an_answer_to_a_process_that_was_stopped_leaves_its_job_in_doubt(
+    night: Night, outcome: Outcome
+) -> None:
+    night.latency = 301.0
+    assert night.run(always(outcome)) is None
+    assert night.counts == {JobState.AMBIGUOUS: 20}
+
+
+def test_a_session_is_sure_however_long_it_took(night: Night) -> None:
+    night.latency = 301.0
+    night.run(always(CREATED))
+    assert night.counts == {JobState.CREATED: 20}

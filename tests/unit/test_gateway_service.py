@@ -56,7 +56,7 @@ class ScriptedClient:
             await anyio.sleep_forever()
         return step
 
-    create_proxy_session = get_voice_connector_proxy = answer
+    create_proxy_session = get_voice_connector_proxy = list_proxy_sessions = answer
 
 
 class World:
@@ -72,6 +72,9 @@ class World:
 
     def create(self, request=REQUEST):
         return self.clock.run(self.gateway.create(request))
+
+    def list_sessions(self, token=None):
+        return self.clock.run(self.gateway.list_sessions(CONNECTOR, token))
 
     def connector_proxy(self):
         return self.clock.run(self.gateway.connector_proxy(CONNECTOR))
@@ -256,3 +259,47 @@ def test_a_service_out_of_reach_is_named_with_the_reason(trouble, reason):
     with pytest.raises(ServiceError, match=reason) as told:
         World(trouble).connector_proxy()
     assert "https://service.example" in str(told.value)
+
+
+LISTED = {"ProxySessions": [{"ProxySessionId": "s1"}, {"ProxySessionId": "s2"}]}
+
+
+def test_a_listing_asks_for_a_full_page_of_all_statuses():
+    world = World(LISTED)
+    world.list_sessions()
+    assert world.client.calls == [{"VoiceConnectorId": CONNECTOR, "MaxResults": 100}]
+
+
+def test_a_listing_goes_on_with_its_token():
+    world = World(LISTED)
+    world.list_sessions("next")
+    assert world.client.calls[0]["NextToken"] == "next"
+
+
+def test_a_page_has_its_sessions_and_leads_on():
+    page = World(LISTED | {"NextToken": "t"}).list_sessions()
+    assert [each.proxy_session_id for each in page.sessions] == ["s1", "s2"]
+    assert page.next_token == "t"
+
+
+@pytest.mark.parametrize("token", [{}, {"NextToken": ""}, {"NextToken": None}])
+def test_the_last_page_leads_nowhere(token):
+    assert World(LISTED | token).list_sessions().next_token is None
+
+
+@pytest.mark.parametrize("parsed", [{}, {"ProxySessions": [{"Name": "no id"}]}])
+def test_a_page_that_cannot_be_read_is_no_page(parsed):
+    outcome = World(parsed).list_sessions()
+    assert (outcome.verdict, outcome.error_code) == (Verdict.RETRYABLE, "UnreadableResponse")
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (error(500, "ServiceFailureException", operation="ListProxySessions"), Verdict.RETRYABLE),
+        (boto.ReadTimeoutError(endpoint_url="x"), Verdict.RETRYABLE),
+        (error(403, "AccessDeniedException", operation="ListProxySessions"), Verdict.FATAL),
+    ],
+)
+def test_a_listing_that_fails_says_why(step, verdict):
+    assert World(step).list_sessions().verdict is verdict
