@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.simulation.ablations import ABLATIONS
+from tests.simulation.catching import HEADER, as_row, catches
 from tests.simulation.night import simulate
 from tests.simulation.scenario import crashing, scenario
 from tests.simulation.table import EVERY_STEP_JOBS, as_text, on_every_core
@@ -30,19 +32,31 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--every-step", action="store_true")
+    parser.add_argument("--ablations", action="store_true")
+    parser.add_argument("--without", choices=ABLATIONS, help="with --seed: a safeguard less")
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return _replay(arguments)
-    return _many(arguments)
+    return _ablations() if arguments.ablations else _many(arguments)
+
+
+def _ablations() -> int:
+    print(HEADER)
+    uncaught = False
+    for found in catches():
+        uncaught = uncaught or found.night is None
+        print(as_row(found), flush=True)
+    return uncaught
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     seed, step = arguments.seed, arguments.crash_at
     night = simulate(
-        scenario(seed) if step is None else crashing(seed, step or None, EVERY_STEP_JOBS)
+        scenario(seed) if step is None else crashing(seed, step or None, EVERY_STEP_JOBS),
+        ABLATIONS[arguments.without]() if arguments.without else None,
     )
     if arguments.trace:
-        print("\n".join(night.trace))
+        print("\n".join(map(repr, night.trace)))
     print(f"seed {seed}: {night.lives} lives, {night.calls} calls, rows {dict(night.states)}")
     print(f"digest {night.digest}")
     print("\n".join(night.violations) or "every promise was kept")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
 
 from provisioner.engine import Engine, Lane
+from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import SqliteLedger
-from provisioner.ports import Clock, Gateway, Ledger, Limiter, Settlement
-from provisioner.settling import SettlePolicy
+from provisioner.ledger.intake import SqliteIntake
+from provisioner.ports import Clock, Gateway, Limiter, NewCampaign, Settlement
+from provisioner.session import SessionRequest
+from provisioner.settling import Question, SettlePolicy, is_ours
 from tests.simulation.ports import Shell
 
 
@@ -17,7 +25,7 @@ class Safeguards:
 
     def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
         """The ledger's core on a file."""
-        return SqliteLedger(path, now)
+        return _Quick(path, now)
 
     def ledger(self, ledger: Shell) -> Shell:
         """Between the engine and its ledger."""
@@ -43,6 +51,220 @@ class Safeguards:
         """The reconciler's patience."""
         return policy
 
-    def engine(self, ledger: Ledger, lane: Lane, clock: Clock) -> Engine:
+    def engine(self, ledger: Shell, lane: Lane, clock: Clock) -> Engine:
         """The engine itself."""
         return Engine(ledger, lane, clock, lambda _: None)
+
+
+class _Quick(SqliteLedger):
+    """A crash here is a copy of the files, not a loss of power: nothing need reach a disk."""
+
+    def _recover(self) -> None:
+        self._connection.execute("PRAGMA synchronous = OFF")
+        super()._recover()
+
+
+class Around:
+    """Whatever it is wrapped around, where a subclass does not say otherwise."""
+
+    def __init__(self, inner: Any) -> None:  # any port
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:  # any method of it
+        return getattr(self._inner, name)
+
+
+class IntentAfterTheCall(Safeguards):
+    """The attempt is written together with its outcome."""
+
+    def ledger(self, ledger: Shell) -> Shell:
+        return _LateIntent(ledger)
+
+
+class _LateIntent(Around):
+    async def open_attempt(self, job: Job) -> Attempt:
+        self._jobs = {**getattr(self, "_jobs", {}), job.id: job}
+        return Attempt(id=0, job_id=job.id, number=job.attempts + 1, opened_at=math.inf)
+
+    async def close_attempt(self, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
+        opened = await self._inner.open_attempt(self._jobs[attempt.job_id])
+        await self._inner.close_attempt(opened, outcome, state)
+
+
+class NoOutcome(Safeguards):
+    """Outcomes are not written."""
+
+    def ledger(self, ledger: Shell) -> Shell:
+        return _Forgetful(ledger)
+
+
+class _Forgetful(Around):
+    async def close_attempt(self, *_: object) -> None:
+        pass
+
+
+class AmbiguousIsRetried(Safeguards):
+    """No third outcome: what nobody knows counts as not created, and is tried again."""
+
+    def gateway(self, gateway: Gateway) -> Gateway:
+        return _Optimist(gateway)
+
+
+class _Optimist(Around):
+    async def create(self, request: SessionRequest) -> Outcome:
+        outcome = await self._inner.create(request)
+        if outcome.verdict is Verdict.AMBIGUOUS:
+            return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE, answered=True)
+        return outcome
+
+
+class SdkRetries(Safeguards):
+    """The client repeats by itself what it got no answer to, as botocore does."""
+
+    def gateway(self, gateway: Gateway) -> Gateway:
+        return _Repeating(gateway)
+
+
+class _Repeating(Around):
+    async def create(self, request: SessionRequest) -> Outcome:
+        for _ in range(2):
+            outcome = await self._inner.create(request)
+            if outcome.verdict is not Verdict.AMBIGUOUS:
+                return outcome
+        return await self._inner.create(request)
+
+
+class NoLimiter(Safeguards):
+    """Calls start when they like."""
+
+    def limiter(self, limiter: Limiter) -> Limiter:
+        return _Unlimited(limiter)
+
+
+class _Unlimited(Around):
+    async def take(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+
+class NoSettling(Safeguards):
+    """Absence is believed at once, though a request may still be on the wire."""
+
+    def policy(self, policy: SettlePolicy) -> SettlePolicy:
+        return _Impatient(**msgspec.structs.asdict(policy))
+
+
+class _Impatient(SettlePolicy, frozen=True, kw_only=True):
+    def due(self, question: Question) -> float:
+        if question.absent_at is not None:
+            return question.absent_at + self.again
+        return question.opened_at
+
+
+class OneListing(Safeguards):
+    """The first listing that lacks a session proves its absence."""
+
+    def settlement(self, settlement: Settlement) -> Settlement:
+        return _Seen(settlement)
+
+
+class _Seen(Around):
+    async def questions(self, after: int, limit: int) -> Sequence[Question]:
+        found = await self._inner.questions(after, limit)
+        return [msgspec.structs.replace(each, absent_at=0.0) for each in found]
+
+
+class NoFence(Safeguards):
+    """A process that was stopped sends however old its intent is."""
+
+    def lane(self, lane: Lane) -> Lane:
+        return msgspec.structs.replace(lane, fence=math.inf)
+
+
+class NoShield(Safeguards):
+    """A drain cancels calls in flight."""
+
+    def engine(self, ledger: Shell, lane: Lane, clock: Clock) -> Engine:
+        return _Exposed(ledger, lane, clock, lambda _: None)
+
+
+class _Exposed(Engine):
+    async def _attempt(self, job: Job, tries: int) -> float | None:
+        done: list[float | None] = []
+        # The scope that is cancelled by a drain, entered again inside of the shield.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, tasks.cancel_scope)
+            done.append(await super()._attempt(job, tries))
+            tasks.cancel_scope.cancel()
+        return done[0] if done else None
+
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        while not self._draining:
+            await self._clock.sleep(0.05)
+        scope.cancel()
+
+
+class OpenAttemptsForgotten(Safeguards):
+    """After a crash what was in flight is simply pending again."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Amnesiac(path, now)
+
+
+class _Amnesiac(_Quick):
+    def _recover(self) -> None:
+        statement = "UPDATE jobs SET state = 'pending' WHERE state = 'in_flight'"
+        self._connection.execute(statement)
+        super()._recover()
+
+
+class OpenAttemptsForgottenAndNoIndex(Safeguards):
+    """The same, and the database does not object."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Unindexed(path, now)
+
+
+class _Unindexed(_Amnesiac):
+    def _recover(self) -> None:
+        self._connection.execute("DROP INDEX IF EXISTS attempts_at_most_one")
+        super()._recover()
+
+
+class NoNames(Safeguards):
+    """Rows without a Name are sent without one."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Nameless(path, now)
+
+
+class _Nameless(_Quick):
+    def begin_intake(self, campaign: NewCampaign) -> SqliteIntake:
+        return _NamelessIntake(self._connection, self._path, campaign)
+
+
+class _NamelessIntake(SqliteIntake):
+    def add(self, rows: Sequence[Row]) -> list[Any]:
+        return super().add([_unnamed(row) for row in rows])
+
+
+def _unnamed(row: Row) -> Row:
+    if row.request is None or not is_ours(row.request.name):
+        return row
+    return msgspec.structs.replace(row, request=msgspec.structs.replace(row.request, name=None))
+
+
+ABLATIONS: dict[str, type[Safeguards]] = {
+    "the intent before the send": IntentAfterTheCall,
+    "the outcome write": NoOutcome,
+    "the third outcome (ambiguous is retried)": AmbiguousIsRetried,
+    "SDK retries switched off": SdkRetries,
+    "the settle wait": NoSettling,
+    "the second listing": OneListing,
+    "deterministic Names": NoNames,
+    "the fence": NoFence,
+    "the shield around call and record": NoShield,
+    "recovery of open attempts": OpenAttemptsForgotten,
+    "recovery and the unique index": OpenAttemptsForgottenAndNoIndex,
+    "the rate limiter": NoLimiter,
+}
+"""What is taken away, and the safeguards that are left."""

@@ -18,11 +18,11 @@ from provisioner.ports import CampaignRecord, NewCampaign
 from tests.simulation.ablations import Safeguards
 from tests.simulation.assembly import SimulatedRun
 from tests.simulation.rows import RowsInMemory
-from tests.simulation.scenario import Life, Scenario
+from tests.simulation.scenario import STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Call, Wire
 
 # A night has few jobs: the thousands of a real run need more workers that wait.
-engines._SPARE_WORKERS = 16
+engines._SPARE_WORKERS = 4
 
 CAMPAIGN = "night"
 
@@ -46,7 +46,7 @@ class Process:
         self.counts: dict[JobState, int] = {}
         self.on_wire: set[Call] = set()
         self.frozen = self.jumped = self.drained = 0
-        self.ended = False
+        self.ended = self.stolen = self.crashed = self.has_company = False
         self.unrecorded: list[Call] = []
         self.reported: set[str] = set()
         self._frozen_until = 0.0
@@ -55,16 +55,24 @@ class Process:
         self.safeguards = Safeguards()
         self._core: SqliteLedger | None = None
 
-    async def live(self, safeguards: Safeguards) -> bool:
-        """Run to the end; whether it was an orderly one."""
+    async def live(self, safeguards: Safeguards) -> None:
+        """Return when it has ended, is dead, or is taken for dead."""
         self.safeguards = safeguards
         self.death = asyncio.get_running_loop().create_future()
         # Kept for as long as the process is, or the loop forgets what only waits for ever.
         self._task = asyncio.get_running_loop().create_task(self._main())
         await asyncio.wait({self._task, self.death}, return_when=asyncio.FIRST_COMPLETED)
-        if self.alive:
+        if self._task.done():
             self._task.result()
-        return self.alive
+            return
+        self._task.add_done_callback(_forgiven)
+        if self.alive:
+            self.path.with_name(self.path.name + ".lock").unlink()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come from it."""
+        return not self.alive or self._task.done()
 
     def bury(self) -> None:
         """Let go of the files it held."""
@@ -85,8 +93,16 @@ class Process:
         if self.steps in self._freezes:
             self.frozen += 1
             self._frozen_until = self.wire.clock.now + self._freezes[self.steps]
-        if self.steps == self.life.crash_at:
+        if self._is_stolen(port):
+            self.stolen = True
+            self._frozen_until = self.wire.clock.now + STOLEN_FOR
+            self.death.set_result(None)
+        elif self.steps == self.life.crash_at and not self.stolen:
             self._die()
+
+    def _is_stolen(self, port: str) -> bool:
+        at = self.life.stolen_at
+        return at is not None and not self.stolen and self.steps >= at and port == "opened"
 
     async def step(self, port: str, *facts: object) -> None:
         """Cross a port; return once alive and awake, or never."""
@@ -104,15 +120,20 @@ class Process:
 
     def _die(self) -> None:
         """At once: the ledger's bytes as they are now are all that is left."""
-        self.alive = False
+        self.alive, self.crashed = False, True
+        self.death.set_result(None)
+        for call in sorted(self.on_wire, key=lambda call: call.left_at):
+            self.wire.orphan(call)
+        if self.has_company:
+            # Another lives on this very file, which a copy would part it from.
+            if self._core is not None:
+                self._core._lock._release()
+            return
         grave = self.path.with_name(f"ledger-{self.number + 1}.db")
         for suffix in ("", "-wal"):
             if (file := Path(f"{self.path}{suffix}")).exists():
                 shutil.copyfile(file, f"{grave}{suffix}")
         self.path = grave
-        for call in sorted(self.on_wire, key=lambda call: call.left_at):
-            self.wire.orphan(call)
-        self.death.set_result(None)
 
     async def _main(self) -> None:
         await self.step("start")
@@ -187,3 +208,9 @@ class ProcessClock:
         """At least so long."""
         await self._clock.sleep(seconds)
         await self._process.awake()
+
+
+def _forgiven(task: asyncio.Task[None]) -> None:
+    """What a process meets whose ledger has moved on is its own affair."""
+    if not task.cancelled():
+        task.exception()

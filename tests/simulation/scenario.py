@@ -13,6 +13,8 @@ from provisioner.session import SessionRequest
 from provisioner.settings import PaceSettings
 
 CONNECTORS = (CONNECTOR, "zyxwvu9tsrq8ponml7kji6")
+STOLEN_FOR = 4000.0
+"""Seconds that a process stands still which is taken for dead."""
 LONGEST_STALENESS = 50.0
 """Seconds that a listing may lag behind, beyond the service's own delay."""
 STEPS_PER_JOB = 8
@@ -27,14 +29,16 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
     `crash_at` is the step at which it dies; `freezes` and `jumps` are (step, seconds): how long it
     stands still there, by how much its clock is wrong from there on. `drain_at` is seconds after
-    its start; `pause` seconds pass before it.
-    In the `morning` the operator has every session listed.
+    its start; `pause` seconds pass before it. At the first intent from step `stolen_at` on it is
+    stopped for an hour; somebody takes it for dead, removes its lock and starts another on the
+    same ledger. In the `morning` the operator has every session listed.
     """
 
     crash_at: int | None = None
     freezes: tuple[tuple[int, float], ...] = ()
     jumps: tuple[tuple[int, float], ...] = ()
     drain_at: float | None = None
+    stolen_at: int | None = None
     limit: int | None = None
     retry_failed: bool = False
     extended: bool = True
@@ -86,10 +90,10 @@ def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
         timeout=random.choice((5.0, 10.0, 30.0)),
         settle=900.0,
         emulator=_service(random, seed, rate),
-        late=random.choice((0.0, 0.0, 0.02, 0.1)),
+        late=random.choice((0.0, 0.02, 0.1)),
         dropped=random.choice((0.0, 0.0, 0.02, 0.1)),
-        page=random.choice((1, 3, 10, 100)),
-        stale=random.choice((0.0, 0.0, 0.3)),
+        page=random.choice((2, 5, 20, 100)),
+        stale=random.choice((0.0, 0.5)),
         quotas=_quotas(random, rate, length),
         lives=_lives(random, count, length),
     )
@@ -146,9 +150,9 @@ def _service(random: Random, seed: int, rate: float) -> EmulatorSettings:
     return EmulatorSettings(
         seed=seed,
         connectors=CONNECTORS,
-        pool_size=random.choice((20, 200, 200)),
+        pool_size=random.choice((10, 30)),
         quota=_quota(random, rate) if random.random() < 0.5 else None,
-        listing_delay=random.choice((0.0, 0.0, 5.0, 30.0)),
+        listing_delay=random.choice((0.0, 0.0, 5.0, 30.0, 55.0)),
         retry_after=random.choice((None, None, 1, 5)),
         faults=FaultPlan(
             rates=rates,
@@ -200,6 +204,7 @@ def _life(random: Random, count: int, length: float, *, last: bool) -> Life:
         drain_at=random.uniform(0, 1.5 * length) if 0.6 < end < 0.95 else None,
         freezes=_events(random, steps, (0.1, 5.0, 60.0, 290.0, 310.0, 1000.0, 4000.0)),
         jumps=_events(random, steps, (-LARGEST_SKEW, -1.0, 0.0, 30.0, LARGEST_SKEW)),
+        stolen_at=random.randint(1, steps) if random.random() < 0.1 else None,
         limit=random.randint(1, count) if random.random() < 0.1 else None,
         retry_failed=random.random() < 0.2,
         pause=random.choice((0.0, 0.1, 10.0, 400.0, 7200.0)),
