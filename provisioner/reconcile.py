@@ -79,7 +79,8 @@ class Reconciler:
 
     async def scan_all(self, connectors: Iterable[str]) -> dict[str, Listing]:
         """List connectors, keeping every session whose Name may matter to anybody."""
-        return await self._scanner.scan(connectors, everything=True)
+        listable = [each for each in connectors if each not in self.unlisted]
+        return await self._scanner.scan(listable, everything=True)
 
     async def settle(self) -> int:
         """Wait and list until a job may be sent again, or nothing is left that can be settled.

@@ -107,7 +107,7 @@ def _calls(summary: Summary) -> Iterator[str]:
 
 def _audit(audit: Audit) -> Iterator[str]:
     if audit.duplicates or audit.orphans:
-        found = f"{audit.duplicates:,} duplicates, {audit.orphans:,} orphans at the service"
+        found = f"{audit.duplicates:,} duplicates, {audit.orphans:,} orphans"
         yield f"  {'audit':<{_LABEL}}{found}: `provisioner reconcile` lists them"
     if audit.unlisted:
         connectors = ", ".join(audit.unlisted)

@@ -8,13 +8,18 @@ import pytest
 from provisioner.events import (
     CallSent,
     DrainStarted,
+    JobSettled,
+    ListingFailed,
     OutcomeRecorded,
     RateChanged,
     RunFinished,
     RunStarted,
+    SettlingStarted,
+    StrayFound,
 )
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import configure_logging, event_logger
+from provisioner.settling import Ruling
 
 DIGEST = "12345678" * 8
 
@@ -208,3 +213,38 @@ def test_single_calls_that_went_well_are_not_told_at_info():
 
 def test_a_row_given_up_is_told_at_info():
     assert len(logged(recorded(Verdict.RETRYABLE, JobState.FAILED), level="info")) == 1
+
+
+def test_a_wait_to_settle_tells_until_when():
+    (line,) = logged(SettlingStarted(ambiguous=3, until=160.0, at=100.0))
+    assert (line["ambiguous"], line["seconds"]) == (3, 60)
+    assert line["until"] == "1970-01-01T00:02:40.000Z"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hint"),
+    [
+        (Outcome(verdict=Verdict.FATAL, status=403, fatal_exit=77), "chime:ListProxySessions"),
+        (Outcome(verdict=Verdict.RETRYABLE, status=503), "tries again"),
+    ],
+)
+def test_a_listing_that_failed_says_what_to_do(outcome, hint):
+    (line,) = logged(ListingFailed(connector_id="c", outcome=outcome, at=1.0))
+    assert line["level"] == "error"
+    assert hint in line["hint"]
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [(JobState.CREATED, "info"), (JobState.NEEDS_REVIEW, "warning")]
+)
+def test_a_settled_row_is_a_warning_where_a_person_must_look(state, level):
+    settled = JobSettled(job_key="k", ruling=Ruling.ADOPT, state=state, session_id="s", at=1.0)
+    (line,) = logged(settled)
+    assert (line["level"], line["proxy_session_id"]) == (level, "s")
+    assert "reason" not in line
+
+
+@pytest.mark.parametrize(("owned", "event"), [("s", "duplicate found"), (None, "orphan found")])
+def test_a_stray_is_called_by_its_name(owned, event):
+    stray = StrayFound(connector_id="c", session_id="t", job_key="k", owned=owned, at=1.0)
+    assert logged(stray)[0]["event"] == event

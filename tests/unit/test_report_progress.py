@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from provisioner.events import CallSent, OutcomeRecorded, RunStarted
+from provisioner.events import CallSent, OutcomeRecorded, RunStarted, SettlingStarted
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import LoggedProgress, RunTally, TerminalProgress, configure_logging
 from provisioner.report.progress import ProgressLine
@@ -89,6 +89,16 @@ def test_the_line_never_is_wider_than_the_terminal(width):
 
 def test_a_narrow_terminal_keeps_the_count_the_rate_and_the_eta():
     assert line_at(30, running()) == "100/1,000  20.2/s  ETA 45s"
+
+
+def test_the_line_tells_how_long_rows_still_have_to_settle():
+    tally = running()
+    tally(SettlingStarted(ambiguous=3, until=905.0, at=5.0))
+    line = ProgressLine(tally)
+    line.now = 5.0
+    assert line.text(80).endswith("3 settle in 15m00s")
+    line.now = 905.0
+    assert "ETA" in line.text(80)
 
 
 def test_an_empty_campaign_has_a_line():

@@ -9,6 +9,7 @@ from provisioner.events import CallSent, OutcomeRecorded, RateChanged, RunFinish
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.report import (
+    Audit,
     Cause,
     Causes,
     RunTally,
@@ -193,6 +194,16 @@ sent again. `provisioner reconcile` settles them.
 """
     cause = "  2 x BadRequestException: no such "
     assert told == expected + cause + "x" * (77 - len(cause)) + "...\n"
+
+
+def test_sessions_that_no_row_has_are_told_with_who_lists_them():
+    told = render_summary(summary(audit=Audit(duplicates=2, orphans=1)))
+    assert "  audit         2 duplicates, 1 orphans: `provisioner reconcile` lists them\n" in told
+
+
+def test_a_connector_that_could_not_be_listed_is_told_with_the_permission_it_takes():
+    told = render_summary(summary(audit=Audit(unlisted=("c1", "c2"))))
+    assert "  not listed    c1, c2: chime:ListProxySessions allowed?\n" in told
 
 
 def test_a_complete_campaign_needs_nothing_more():

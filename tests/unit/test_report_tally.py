@@ -3,13 +3,18 @@ import pytest
 from provisioner.events import (
     CallSent,
     DrainStarted,
+    JobSettled,
+    ListingFailed,
     OutcomeRecorded,
     RateChanged,
     RunFinished,
     RunStarted,
+    SettlingStarted,
+    StrayFound,
 )
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import LatencyQuantiles, RunTally
+from provisioner.settling import Ruling
 
 PENDING, CREATED = JobState.PENDING, JobState.CREATED
 
@@ -127,3 +132,39 @@ def test_latencies_out_of_range_are_taken_at_its_ends():
     tally = folded(started(), outcome(1, latency=0.0), outcome(1, latency=1e6))
     assert tally.latency.quantiles().max == 1e6
     assert tally.latency.quantile(0.5) <= 1.1e-5
+
+
+WAITING = SettlingStarted(ambiguous=2, until=160.0, at=101.0)
+
+
+def settled(state, ruling=Ruling.ADOPT):
+    return JobSettled(job_key="k", ruling=ruling, state=state, at=102.0)
+
+
+def test_rows_that_wait_to_be_settled_are_told_with_their_time():
+    tally = folded(started(), WAITING)
+    assert (tally.ambiguous, tally.settled_at) == (2, 160.0)
+
+
+def test_a_row_that_was_settled_waits_no_more():
+    tally = folded(started(), WAITING, settled(CREATED))
+    assert tally.ambiguous == 1
+
+
+def test_a_row_to_be_sent_again_is_not_done():
+    tally = folded(started(ambiguous=2), WAITING, settled(PENDING, Ruling.RESEND))
+    assert tally.done == 1
+
+
+def test_strays_are_counted_by_kind():
+    strays = [
+        StrayFound(connector_id="c", session_id="s", job_key=None, owned=owned, at=1.0)
+        for owned in ("t", "t", None)
+    ]
+    tally = folded(*strays)
+    assert (tally.duplicates, tally.orphans) == (2, 1)
+
+
+def test_connectors_that_could_not_be_listed_are_kept():
+    outcome = Outcome(verdict=Verdict.FATAL)
+    assert folded(ListingFailed(connector_id="c", outcome=outcome, at=1.0)).unlisted == ["c"]
