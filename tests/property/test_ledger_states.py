@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,10 +22,13 @@ from provisioner.job import (
     Verdict,
     state_after,
 )
-from provisioner.ledger import SqliteLedger
+from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.ledger.sqlite import Closing
 from provisioner.ports import Layout, NewCampaign
 from provisioner.session import Session, SessionRequest
+from provisioner.settling import Decision, Ruling
+
+T = TypeVar("T")
 
 JOBS = 4
 OUTCOMES = st.builds(
@@ -35,6 +40,16 @@ OUTCOMES = st.builds(
     st.sampled_from(Verdict),
     st.booleans(),
 )
+
+
+def at_once(program: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        program.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("it waited")
 
 
 class LifeOfJobs(RuleBasedStateMachine):
@@ -97,6 +112,20 @@ class LifeOfJobs(RuleBasedStateMachine):
         self.ledger.__exit__(None, None, None)
         self.open_ledger()
         self.start()
+
+    @rule(ruling=st.sampled_from(Ruling))
+    def settle(self, ruling: Ruling) -> None:
+        settlement = LedgerSettlement(ImmediateLedger(self.ledger))
+        for question in at_once(settlement.questions(0, 1)):
+            found = Session(proxy_session_id=f"found{question.attempt_id}", name=question.job.key)
+            at_once(settlement.begin_scan(everything=True))
+            at_once(settlement.note("c", [found]))
+            decision = Decision(question=question, ruling=ruling, listed_at=0.0, session=found)
+            at_once(settlement.record([decision]))
+
+    @rule()
+    def look_again(self) -> None:
+        at_once(LedgerSettlement(ImmediateLedger(self.ledger)).reopen_reviewed())
 
     @rule()
     def requeue(self) -> None:
