@@ -197,7 +197,7 @@ class Settlement(Protocol):
         """Make decisions durable, all or none; what is to be sent again can be claimed again."""
 
     async def suspects(self) -> Sequence[str]:
-        """The connectors of jobs that saw a 503 since the campaign's last finished run."""
+        """The connectors of jobs that ever saw a 503."""
 
     async def strays(self, after: str, limit: int) -> Sequence[Stray]:
         """Up to `limit` strays of the scan with a session id above `after`, by session id."""

@@ -26,6 +26,7 @@ from provisioner.settling import (
     Stray,
     Unsent,
     belongs,
+    created_at,
     decide,
     earliest,
     is_ours,
@@ -235,11 +236,14 @@ class Reconciler:
             await self._clock.sleep(min(left + _JUST_AFTER, _LONGEST_SLEEP))
 
     def _is_stray(self, stray: Stray) -> bool:
-        """Whether a Name of a row's own is more than another session's that happens to match."""
-        if stray.request is None:
+        """Whether it is no session from before that happens to have a row's own Name and numbers.
+
+        Its capabilities may be another row's of the same Name and numbers.
+        """
+        created = created_at(stray.session)
+        if stray.since is None or created is None:
             return True
-        since = None if stray.since is None else stray.since - self._policy.skew
-        return belongs(stray.session, stray.request, since)
+        return created >= stray.since - self._policy.skew
 
 
 def _likeness(question: Question) -> object:

@@ -20,13 +20,11 @@ WHERE campaign_id = :campaign_id AND state = 'ambiguous'
 INSERT OR IGNORE INTO temp.wanted
 SELECT json_extract(request, '$.Name') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
-    AND opened_at > (SELECT coalesce(max(ended_at), 0) FROM runs WHERE campaign_id = :campaign_id)
 
 -- name: suspects
 SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')
 FROM attempts JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
-    AND opened_at > (SELECT coalesce(max(ended_at), 0) FROM runs WHERE campaign_id = :campaign_id)
 
 -- name: note
 INSERT OR REPLACE INTO temp.sightings (session_id, connector_id, name, numbers, created_at, session)
@@ -43,13 +41,14 @@ WHERE sightings.session_id = found.session_id AND sightings.name = found.name
 
 -- name: mark_jobs
 UPDATE temp.sightings SET job = found.id
-FROM (SELECT jobs.id, json_extract(request, '$.Name') AS name,
+FROM (SELECT min(jobs.id) AS id, json_extract(request, '$.Name') AS name,
           json_extract(request, '$.VoiceConnectorId') AS connector_id,
           ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+') AS one,
           ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+') AS other
       FROM jobs
       WHERE request IS NOT NULL
-          AND json_extract(request, '$.Name') IN (SELECT name FROM temp.sightings)) AS found
+          AND json_extract(request, '$.Name') IN (SELECT name FROM temp.sightings)
+      GROUP BY name, connector_id, min(one, other), max(one, other)) AS found
 WHERE owner IS NULL AND sightings.name = found.name AND sightings.connector_id = found.connector_id
     AND numbers = min(one, other) || ' ' || max(one, other)
 

@@ -275,14 +275,14 @@ async def test_a_question_is_settled_once(desk: Desk) -> None:
         await desk.rule(Ruling.GIVE_UP, question)
 
 
-async def test_the_connectors_of_jobs_that_saw_a_503_are_suspect_until_a_run_ends(
+async def test_the_connectors_of_jobs_that_saw_a_503_stay_suspect_though_runs_end(
     desk: Desk,
 ) -> None:
     assert await desk.settlement.suspects() == []
     await desk.sent(UNAVAILABLE, JobState.FAILED)
     assert await desk.settlement.suspects() == [CONNECTOR]
     desk.core.record_run(1, b"{}")
-    assert await desk.settlement.suspects() == []
+    assert await desk.settlement.suspects() == [CONNECTOR]
 
 
 async def test_a_second_session_of_a_created_job_is_a_duplicate(desk: Desk) -> None:

@@ -343,6 +343,24 @@ def test_sessions_of_rows_with_their_own_names_from_before_are_no_strays(tmp_pat
         assert night.strays() == []
 
 
+class Twins(Night):
+    """Two rows of the same Name and numbers that ask for different capabilities."""
+
+    def _row(self, number: int) -> Row:
+        row = super()._row(1)
+        capabilities = ("Voice",) if number == 1 else ("Voice", "SMS")
+        request = msgspec.structs.replace(row.request, name="Smith", capabilities=capabilities)
+        return msgspec.structs.replace(row, number=number, key=f"j{number}", request=request)
+
+
+def test_a_duplicate_is_told_though_another_row_shares_its_name_and_numbers(tmp_path: Path) -> None:
+    with Twins(tmp_path, jobs=2) as night:
+        night.clock.run(night.gateway.create(night._row(1).request))
+        night.clock.run(night.gateway.create(night._row(2).request))
+        night.send()
+        assert len(night.strays()) == 2
+
+
 class Rebuilding(Night):
     """A ledger made anew while the service has the sessions of the first `kept` rows."""
 
