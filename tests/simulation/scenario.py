@@ -73,7 +73,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
     """The night of a seed."""
     random = Random(seed)
-    count = random.randint(*jobs)
+    fewest, most = jobs
+    count = fewest + int((most + 1 - fewest) * random.random() ** 2)
     rows = _rows(random, count)
     rate = round(10 ** random.uniform(0, 2.3), 3)
     length = count / rate
