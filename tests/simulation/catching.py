@@ -12,7 +12,7 @@ from tests.simulation.ablations import ABLATIONS
 from tests.simulation.night import simulate
 from tests.simulation.scenario import scenario
 
-PATIENCE = 300
+PATIENCE = 1000
 """Nights after which a safeguard counts as untested."""
 HARM = ("duplicate", "lost", "orphan", "wrong", "unreported")
 """Violations that are there at the service, for everybody to see."""
@@ -31,10 +31,10 @@ class Catch(msgspec.Struct, frozen=True, kw_only=True):
     harmful: str = ""
 
 
-def catch(safeguard: str, patience: int = PATIENCE, *, harm: bool = True) -> Catch:
+def catch(safeguard: str, seeds: range = range(PATIENCE), *, harm: bool = True) -> Catch:
     """Run nights without a safeguard until the checker speaks up; with `harm`, until it shows."""
     found = Catch(safeguard=safeguard)
-    for seed in range(patience):
+    for seed in seeds:
         for violation in simulate(scenario(seed), ABLATIONS[safeguard]()).violations:
             if found.night is None:
                 found = msgspec.structs.replace(found, night=seed + 1, violation=violation)
