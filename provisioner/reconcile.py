@@ -153,7 +153,7 @@ class Reconciler:
         after = adopted = 0
         while found := await self._settlement.unsent(after, _AT_ONCE):
             after = found[-1].job.id
-            pairs = [pair for each in found if (pair := _theirs(each))]
+            pairs = _matched(found)
             with anyio.CancelScope(shield=True):
                 await self._settlement.adopt(pairs)
             for job, session in pairs:
@@ -252,13 +252,20 @@ def _likeness(question: Question) -> object:
     return (request.voice_connector_id, request.name, numbers, frozenset(request.capabilities))
 
 
-def _theirs(unsent: Unsent) -> tuple[Job, Session] | None:
-    request = unsent.job.request
-    own = [
-        each
-        for each in unsent.sessions
-        if each.status != _CLOSED and belongs(each, request, since=None)
-    ]
-    if not own or (len(own) > 1 and not is_ours(request.name)):
-        return None
-    return unsent.job, earliest(own)
+def _matched(found: Iterable[Unsent]) -> list[tuple[Job, Session]]:
+    """A session for each job that has one of its own, none for two."""
+    taken: dict[str, tuple[Job, Session]] = {}
+    for unsent in found:
+        request = unsent.job.request
+        own = [
+            each
+            for each in unsent.sessions
+            if each.status != _CLOSED
+            and each.proxy_session_id not in taken
+            and belongs(each, request, since=None)
+        ]
+        if own:
+            # A Name that others may share may be an earlier night's: the newest is likelier ours.
+            session = earliest(own) if is_ours(request.name) else own[-1]
+            taken[session.proxy_session_id] = (unsent.job, session)
+    return list(taken.values())

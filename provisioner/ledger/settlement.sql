@@ -90,13 +90,20 @@ ORDER BY sightings.session_id
 LIMIT :limit
 
 -- name: unsent
-SELECT jobs.id, jobs.key, jobs.request, jobs.attempts, json_group_array(json(session))
-FROM jobs JOIN (SELECT * FROM temp.sightings ORDER BY created_at, session_id) AS seen
-    ON seen.job = jobs.id
-WHERE campaign_id = :campaign_id AND jobs.state IN ('pending', 'failed') AND jobs.id > :after
-    AND seen.owner IS NULL
-GROUP BY jobs.id
-ORDER BY jobs.id
+SELECT id, key, request, attempts, json_group_array(json(session))
+FROM (SELECT jobs.id, key, request, attempts, session
+      FROM jobs CROSS JOIN temp.sightings
+          ON sightings.name = json_extract(request, '$.Name')
+          AND sightings.connector_id = json_extract(request, '$.VoiceConnectorId')
+          AND numbers = min(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
+                            ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
+              || ' ' || max(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
+                            ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
+      WHERE campaign_id = :campaign_id AND state IN ('pending', 'failed') AND jobs.id > :after
+          AND owner IS NULL
+      ORDER BY jobs.id, created_at, session_id)
+GROUP BY id
+ORDER BY id
 LIMIT :limit
 
 -- name: insert_adopted

@@ -399,11 +399,31 @@ def test_closed_sessions_are_not_adopted_by_rows_that_were_never_sent(tmp_path: 
         assert night.counts == {JobState.PENDING: 20}
 
 
-def test_two_sessions_under_a_rows_own_name_are_not_chosen_from(tmp_path: Path) -> None:
+def test_of_two_sessions_under_a_rows_own_name_the_newest_is_adopted(tmp_path: Path) -> None:
     night = Rebuilding(tmp_path)
     night.name = lambda _: "everybody"
     with night:
         request = night._row(1).request
         assert request is not None
         night.clock.run(night.gateway.create(request))
-        assert night.rebuild(1) == 0
+        night.clock.now += 3600.0
+        assert night.rebuild(1) == 1
+        newest = list(night.emulator.service.records())[-1]
+        (told,) = night.told(JobSettled)
+        assert told.session_id == newest.id
+
+
+class RebuildingTwins(Twins, Rebuilding):
+    pass
+
+
+def test_rows_that_share_name_and_numbers_adopt_a_session_each(tmp_path: Path) -> None:
+    with RebuildingTwins(tmp_path, jobs=2) as night:
+        assert night.rebuild(2) == 2
+
+
+def test_a_session_is_adopted_by_one_of_two_equal_rows(tmp_path: Path) -> None:
+    night = RebuildingTwins(tmp_path, jobs=3)
+    with night:
+        assert night.rebuild(2) == 2
+        assert night.counts == {JobState.CREATED: 2, JobState.PENDING: 1}
