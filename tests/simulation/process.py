@@ -90,7 +90,8 @@ class Process:
         if self.steps in self._jumps:
             self.jumped += 1
             self.skew = self._jumps[self.steps]
-        if self.steps in self._freezes:
+        # Once it is taken for dead it stops no more: see what docs/guarantees.md does not promise.
+        if self.steps in self._freezes and not self.stolen:
             self.frozen += 1
             self._frozen_until = self.wire.clock.now + self._freezes[self.steps]
         if self._is_stolen(port):
