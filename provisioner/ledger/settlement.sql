@@ -90,19 +90,20 @@ ORDER BY sightings.session_id
 LIMIT :limit
 
 -- name: unsent
-SELECT id, key, request, attempts, json_group_array(json(session))
-FROM (SELECT jobs.id, key, request, attempts, session
-      FROM jobs CROSS JOIN temp.sightings
-          ON sightings.name = json_extract(request, '$.Name')
-          AND sightings.connector_id = json_extract(request, '$.VoiceConnectorId')
-          AND numbers = min(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
-                            ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
-              || ' ' || max(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
-                            ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
-      WHERE campaign_id = :campaign_id AND state IN ('pending', 'failed') AND jobs.id > :after
-          AND owner IS NULL
-      ORDER BY jobs.id, created_at, session_id)
-GROUP BY id
+SELECT id, key, request, attempts, sessions
+FROM (SELECT id, key, request, attempts,
+          (SELECT json_group_array(json(session))
+           FROM (SELECT session FROM temp.sightings
+                 WHERE name = json_extract(request, '$.Name') AND owner IS NULL
+                     AND connector_id = json_extract(request, '$.VoiceConnectorId')
+                     AND numbers = min(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
+                                       ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
+                         || ' ' || max(ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+'),
+                                       ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+'))
+                 ORDER BY created_at, session_id)) AS sessions
+      FROM jobs
+      WHERE campaign_id = :campaign_id AND state IN ('pending', 'failed') AND id > :after)
+WHERE sessions <> '[]'
 ORDER BY id
 LIMIT :limit
 
