@@ -49,8 +49,9 @@ def admit(
     with registry.begin_intake(campaign) as intake:
         recorded = record(source, intake, campaign.name, on_problem)
         _refuse_invalid(recorded, source.name, policy)
-        if known is not None and not policy.extend:
+        if known is not None and not policy.extend and (recorded.new or recorded.gone):
             raise _changed(known, recorded)
+        _refuse_content_held_by(intake.held_by_another(), campaign)
         return intake.commit(source.layout())
 
 
@@ -70,7 +71,10 @@ def _same_input(known: CampaignRecord, campaign: NewCampaign) -> bool:
 
 
 def _refuse_content_of_another(registry: Registry, campaign: NewCampaign) -> None:
-    other = registry.unfinished_with_input(campaign)
+    _refuse_content_held_by(registry.unfinished_with_input(campaign), campaign)
+
+
+def _refuse_content_held_by(other: str | None, campaign: NewCampaign) -> None:
     if other is not None:
         raise InputRefusedError(
             f"{campaign.input_name} is being provisioned as campaign {other!r}, "

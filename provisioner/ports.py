@@ -118,8 +118,11 @@ class Intake(Protocol):
     def recorded(self) -> Recorded:
         """The tally of what was added so far."""
 
+    def held_by_another(self) -> str | None:
+        """The unfinished campaign, if any, that has every job which is new here, too."""
+
     def commit(self, layout: Layout) -> CampaignRecord:
-        """Make it durable.
+        """Make it durable; pending jobs that the file no longer has are withdrawn.
 
         Raises:
             CannotWriteError: the disk is full or the file not writable; nothing was recorded.

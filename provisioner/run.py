@@ -102,6 +102,7 @@ class _Run:
     async def send(self, core: SqliteLedger) -> ProvisionerError | None:
         """Provision what is pending; why the service stopped it, if it did."""
         error: ProvisionerError | None = None
+        self._connectors = core.pending_connectors(self._campaign)
         async with GroupCommitLedger(core) as ledger:
             counts = await ledger.counts()
             self._emit(self._started(counts))
@@ -174,7 +175,7 @@ class _Run:
 
     async def _check_connectors(self, gateway: Gateway) -> None:
         if self._settings.preflight:
-            for connector in self._campaign.connectors:
+            for connector in self._connectors:
                 await gateway.connector_proxy(connector)
 
     def _started(self, counts: dict[JobState, int]) -> RunStarted:

@@ -27,6 +27,8 @@ STATUSES = ("Open", "InProgress", "Closed")
 
 _NUMBER_IN_TEXT = re.compile(r"\+?[1-9]\d{7,14}(?!\d)", re.ASCII)
 _NAME_DIGITS = 28
+_SHORTEST_TOLD = 7
+_SHORT = 11
 
 SESSION_NAME = re.compile(rf"p[0-9a-f]{{{_NAME_DIGITS}}}")
 """What `session_name` gives."""
@@ -116,10 +118,12 @@ def pair(numbers: Iterable[str]) -> frozenset[str]:
 
 
 def mask_number(number: str) -> str:
-    """A phone number fit for a log: `+14155550100` becomes `+1415***0100`."""
-    if len(number) < len("+1415") + 4:
-        return number[:1] + "***"
-    return f"{number[: len('+1415')]}***{number[-4:]}"
+    """A phone number fit for a log: `+14155550100` becomes `+1415***0100`, a short one less."""
+    if len(number) < _SHORTEST_TOLD:
+        return number[:2] + "***"
+    if len(number) < _SHORT:
+        return f"{number[:3]}***{number[-2:]}"
+    return f"{number[:5]}***{number[-4:]}"
 
 
 def mask_numbers(text: str) -> str:

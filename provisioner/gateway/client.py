@@ -92,6 +92,8 @@ def client_config(settings: ServiceSettings) -> AioConfig:
         read_timeout=settings.timeout,
         user_agent_extra=f"provisioner/{version('provisioner')}",
         http_session_cls=OneRequestSession,
+        # A proxy from the environment has no business between us and our own machine.
+        proxies={} if _at_loopback(settings) else None,
     )
 
 
@@ -100,9 +102,13 @@ def connect_timeout(settings: ServiceSettings) -> float:
     return min(LONGEST_CONNECT, settings.timeout)
 
 
+def _at_loopback(settings: ServiceSettings) -> bool:
+    return settings.endpoint_url is not None and is_loopback(settings.endpoint_url)
+
+
 async def _open_session(settings: ServiceSettings) -> aioboto3.Session:
     """A session whose chain has credentials, or placeholders for a loopback endpoint."""
-    loopback = settings.endpoint_url is not None and is_loopback(settings.endpoint_url)
+    loopback = _at_loopback(settings)
     core = get_session()
     if loopback:
         # Asking a virtual machine's metadata service takes seconds where there is none.

@@ -41,18 +41,29 @@ def writing(where: object) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CannotWriteError(
-            f"the ledger {where} cannot be used: {reason}",
-            hint="free the disk or mend the permissions, then run the same command again: "
-            "what was recorded is safe",
-        ) from error
+        raise unusable(where, str(reason)) from error
+
+
+def unusable(where: object, reason: str) -> CannotWriteError:
+    """The error for a ledger that the disk, its permissions or its contents make useless."""
+    return CannotWriteError(
+        f"the ledger {where} cannot be used: {reason}",
+        hint="free the disk or mend the file, then run the same command again: "
+        "what was recorded is safe",
+    )
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file a name stands for: its device and inode."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
     """Open, or create 0600, a ledger file: WAL, every commit on disk before it returns."""
     with writing(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = _connect(str(path))
+        connection = _connect(str(path.absolute()))
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -84,7 +95,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
             hint="name it with --ledger; `provisioner run` creates it",
         )
     try:
-        connection = _connect(_read_only_uri(path), uri=True)
+        connection = _connect(read_only_uri(path), uri=True)
         _check_version(_version_of(connection), path)
     except sqlite3.Error as error:
         raise ConfigurationError(
@@ -93,7 +104,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _read_only_uri(path: Path) -> str:
+def read_only_uri(path: Path) -> str:
     """A WAL database wants to create its shared memory; where it cannot, nobody writes either."""
     settled = not path.with_name(path.name + "-wal").exists()
     frozen = settled and not os.access(path.parent, os.W_OK)

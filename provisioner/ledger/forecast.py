@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from provisioner.job import JobState
-from provisioner.ledger.connection import connect_to_read, connect_to_throwaway
+from provisioner.ledger.connection import connect_to_read, connect_to_throwaway, read_only_uri
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.statements import SQL
 from provisioner.ports import NewCampaign
@@ -44,8 +44,7 @@ class Forecast:
         if not ledger.exists():
             return {}
         connect_to_read(ledger).close()
-        uri = f"{ledger.absolute().as_uri()}?mode=ro"
-        self._connection.execute(SQL["attach"], {"uri": uri})
+        self._connection.execute(SQL["attach"], {"uri": read_only_uri(ledger)})
         found = self._connection.execute(SQL["overlap"], {"name": self._campaign.name})
         return {JobState(state): count for state, count in found}
 

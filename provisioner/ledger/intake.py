@@ -16,6 +16,7 @@ from provisioner.ledger.connection import writing
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
 from provisioner.ports import CampaignRecord, Layout, NewCampaign, Recorded
+from provisioner.session import mask_numbers
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -51,6 +52,7 @@ class SqliteIntake:
                 msgspec.structs.asdict(self._campaign) | {"created_at": time.time()},
             ).fetchone()
             self._connection.execute(SQL["turned_away_rows_of_campaign"], {"campaign_id": self._id})
+            (self._last_before,) = self._connection.execute(SQL["last_job"]).fetchone()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,9 +97,26 @@ class SqliteIntake:
         ).fetchone()[0]
         return Recorded(gone=gone, **self._tally)
 
+    def held_by_another(self) -> str | None:
+        """See the port."""
+        if not self._tally["new"]:
+            return None
+        found = self._connection.execute(
+            SQL["held_by_another"],
+            {
+                "campaign_id": self._id,
+                "after": self._last_before,
+                "new": self._tally["new"],
+            },
+        ).fetchone()
+        return found[0] if found else None
+
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable."""
+        gone = {"campaign_id": self._id, "recording": self._recording}
         with writing(self._path):
+            self._connection.execute(SQL["withdraw_attempts"], gone)
+            self._connection.execute(SQL["withdraw_jobs"], gone)
             self._connection.execute(
                 SQL["finish_campaign"],
                 {
@@ -138,7 +157,7 @@ class SqliteIntake:
         return Problem(
             line=row.line,
             column="job_id",
-            value=row.key,
+            value=mask_numbers(row.key or ""),
             message=f"this job_id was used {where} for another request; "
             "give every job a job_id of its own",
         )

@@ -130,3 +130,36 @@ GROUP BY theirs.state
 -- name: expiries
 SELECT count(*), count(expiry), min(expiry), max(expiry)
 FROM (SELECT json_extract(request, '$.ExpiryMinutes') AS expiry FROM jobs WHERE problem IS NULL)
+
+-- name: last_job
+SELECT coalesce(max(id), 0) FROM jobs
+
+-- name: held_by_another
+SELECT other.name
+FROM campaigns AS other
+WHERE other.id <> :campaign_id
+    AND EXISTS (SELECT 1 FROM jobs WHERE campaign_id = other.id
+                AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review'))
+    AND :new = (
+        SELECT count(*)
+        FROM jobs AS ours
+        JOIN jobs AS theirs
+            ON theirs.campaign_id = other.id AND theirs.key = ours.key AND theirs.problem IS NULL
+        WHERE ours.campaign_id = :campaign_id AND ours.id > :after AND ours.problem IS NULL
+            AND json_remove(ours.request, '$.Name') = json_remove(theirs.request, '$.Name'))
+ORDER BY other.id
+LIMIT 1
+
+-- name: withdraw_attempts
+DELETE FROM attempts WHERE job_id IN (
+    SELECT id FROM jobs
+    WHERE campaign_id = :campaign_id AND state = 'pending' AND recording < :recording)
+
+-- name: withdraw_jobs
+DELETE FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'pending' AND recording < :recording
+
+-- name: pending_connectors
+SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')
+FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'pending'

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from provisioner.job import JobState
-from provisioner.ledger.connection import connect_to_read
+from provisioner.ledger.connection import connect_to_read, unusable
 from provisioner.ledger.statements import SQL
 from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.session import SessionRequest
@@ -71,10 +71,13 @@ def open_reader(path: Path) -> Iterator[SqliteReader]:
 
     Raises:
         ConfigurationError: there is none, or it is no ledger of this version.
+        CannotWriteError: it is damaged.
     """
     connection = connect_to_read(path)
     try:
         yield SqliteReader(connection)
+    except sqlite3.Error as error:
+        raise unusable(path, str(error)) from error
     finally:
         connection.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,9 +47,9 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
-        self._path = path
+        self._path = path.resolve()
         self._now = now
-        self._lock = LedgerLock(path)
+        self._lock = LedgerLock(self._path)
         self.campaign_id = 0
         self._claimed_up_to = 0
         self._again: list[int] = []
@@ -58,15 +59,18 @@ class SqliteLedger:
         self._lock.__enter__()
         try:
             self._connection = connections.connect_to_write(self._path)
+            self._file = connections.identity(self._path)
             self._recover()
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._connection.close()
         self._lock.__exit__(None, None, None)
+        if isinstance(error, sqlite3.Error):
+            raise connections.unusable(self._path, str(error)) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -75,11 +79,26 @@ class SqliteLedger:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._refuse_if_gone()
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _refuse_if_gone(self) -> None:
+        """What is written to a file that has lost its name is lost with this process."""
+        if connections.identity(self._path) != self._file:
+            raise OSError(errno.ENOENT, "the file was removed or replaced while in use")
+
+    def pending_connectors(self, campaign: CampaignRecord) -> Sequence[str]:
+        """The voice connectors that a campaign's pending jobs need."""
+        if len(campaign.connectors) == 1:
+            return campaign.connectors
+        found = self._connection.execute(
+            SQL["pending_connectors"], {"campaign_id": campaign.id}
+        ).fetchall()
+        return [connector for (connector,) in found]
 
     def campaign(self, name: str) -> CampaignRecord | None:
         """See Registry."""

@@ -15,6 +15,7 @@ _PUNCTUATION = dict.fromkeys(map(ord, _SPACES + _DASHES + _INVISIBLE + ".()[]"))
 
 _SCIENTIFIC = re.compile(r"\+?[0-9]+,?[0-9]*[eE]\+?[0-9]+")
 _LOST_PLUS = re.compile(r"[1-9][0-9]{1,14}")
+_DECIMAL = re.compile(r"\s*'?\+?[0-9]+[.,]0+\s*")
 _INTERNATIONAL_PREFIX = re.compile(r"\+?00([1-9][0-9]{1,14})")
 
 
@@ -23,11 +24,16 @@ def canonical_number(text: str) -> str | None:
     if _E164.fullmatch(text):
         return text
     plain = _without_punctuation(text)
-    return plain if _E164.fullmatch(plain) else None
+    return plain if _E164.fullmatch(plain) and not _DECIMAL.fullmatch(text) else None
 
 
 def describe_damage(text: str) -> str:
     """One sentence on why `text` is no number, with what to write instead; numbers masked."""
+    if _DECIMAL.fullmatch(text):
+        return (
+            "a spreadsheet or a program made a decimal number of it; "
+            "write it without the .0 at its end, such as +14155550100"
+        )
     plain = _without_punctuation(text)
     if _SCIENTIFIC.fullmatch(plain):
         return (

@@ -132,6 +132,32 @@ async def test_a_connector_missing_midway_stops_the_run(jobs: Path, server: Runn
     assert result.summary.counts["pending"] == 30
 
 
+async def test_a_proxy_from_the_environment_never_sees_calls_to_loopback(
+    jobs: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert (await provision(night(jobs, server.url))).exit_code is ExitCode.OK
+
+
+async def test_the_same_rows_saved_differently_are_the_same_campaign(
+    jobs: Path, server: RunningServer
+) -> None:
+    await provision(night(jobs, server.url, limit=5))
+    jobs.write_text(jobs.read_text("utf-8").replace("\n", "\r\n"), "utf-8")
+    again = await provision(night(jobs, server.url))
+    assert again.summary.calls.attempts == 30
+
+
+async def test_the_same_rows_under_another_name_are_refused_while_unfinished(
+    jobs: Path, server: RunningServer
+) -> None:
+    await provision(night(jobs, server.url, limit=5))
+    jobs.write_text(jobs.read_text("utf-8").replace("\n", "\r\n"), "utf-8")
+    with pytest.raises(InputRefusedError, match="'night'"):
+        await provision(night(jobs, server.url, campaign="other"))
+
+
 async def test_there_must_be_something_to_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         await provision(Settings(ledger=str(tmp_path / "ledger.db")))

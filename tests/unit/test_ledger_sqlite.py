@@ -4,9 +4,11 @@ import json
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from provisioner.errors import CannotWriteError, ConfigurationError, LedgerLockedError
@@ -114,12 +116,44 @@ class TestIntake:
                 intake.add([row(1, "k2", of=2), row(2, "k3", of=3)])
                 assert intake.recorded() == Recorded(new=1, same=1, gone=1)
 
-    def test_extending_renumbers_what_is_the_same_and_keeps_what_is_gone(self, path: Path) -> None:
+    def test_extending_renumbers_what_is_the_same_and_withdraws_what_is_gone(
+        self, path: Path
+    ) -> None:
         with SqliteLedger(path) as ledger:
             record(ledger, row(1), row(2), invalid(3))
             recorded = record(ledger, row(1, "k2", of=2), row(2, "k3", of=3))
             rows = [(r.key, r.number) for r in ledger.reader().results(recorded.id)]
-            assert rows == [("k1", 1), ("k2", 1), ("k3", 2)]
+            assert rows == [("k2", 1), ("k3", 2)]
+
+    async def test_extending_keeps_what_is_gone_and_was_sent(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            ledger.select(record(ledger, row(1)).id)
+            shell = ImmediateLedger(ledger)
+            attempt = await shell.open_attempt((await shell.claim(1))[0])
+            await shell.close_attempt(attempt, CREATED, JobState.CREATED)
+            recorded = record(ledger, row(1, "k2", of=2))
+            assert [r.key for r in ledger.reader().results(recorded.id)] == ["k1", "k2"]
+
+    @pytest.mark.parametrize(
+        ("keys", "holder"), [((1, 2), "night"), ((2,), "night"), ((2, 3), None)]
+    )
+    def test_content_that_an_unfinished_campaign_has_is_told(
+        self, path: Path, keys: tuple[int, ...], holder: str | None
+    ) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1), row(2))
+            with ledger.begin_intake(night("other", sha256="01")) as intake:
+                intake.add([row(n, f"k{key}", of=key) for n, key in enumerate(keys, 1)])
+                assert intake.held_by_another() == holder
+
+    def test_only_connectors_of_pending_jobs_are_needed(self, path: Path) -> None:
+        other = msgspec.structs.replace(row(2), request=request(2, "c2"))
+        with SqliteLedger(path) as ledger:
+            recorded = record(ledger, row(1), other)
+            assert set(ledger.pending_connectors(recorded)) == {"c1", "c2"}
+            recorded = record(ledger, row(1))
+            assert recorded.connectors == ("c1", "c2")
+            assert ledger.pending_connectors(recorded) == ["c1"]
 
     def test_a_row_seen_twice_in_the_extended_file_is_a_duplicate(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:
@@ -250,6 +284,35 @@ class TestFile:
         other.close()
         with pytest.raises(ConfigurationError, match="schema version 0"):
             SqliteLedger(path).__enter__()
+
+    @pytest.mark.parametrize("deed", [Path.unlink, lambda path: path.write_text("x")])
+    def test_that_is_removed_or_damaged_while_in_use_stops_the_run(
+        self, path: Path, deed: Callable[[Path], object]
+    ) -> None:
+        def send() -> None:
+            with SqliteLedger(path) as ledger:
+                ledger.select(record(ledger, row(1)).id)
+                jobs = ledger.claim(1)
+                for file in path.parent.glob("ledger.db*"):
+                    deed(file)
+                with ledger.transaction():
+                    ledger.open_attempts(jobs)
+                ledger.reader().counts(1)
+
+        with pytest.raises(CannotWriteError):
+            send()
+
+    def test_is_the_same_through_a_link(self, path: Path) -> None:
+        link = path.with_name("link.db")
+        link.symlink_to(path)
+        with SqliteLedger(path), pytest.raises(LedgerLockedError):
+            SqliteLedger(link).__enter__()
+
+    def test_of_any_name_is_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with SqliteLedger(ledger_path(":memory:")) as ledger:
+            record(ledger, row(1))
+        assert (tmp_path / ":memory:").stat().st_size > 0
 
     def test_that_is_a_folder_cannot_be_written(self, path: Path) -> None:
         path.mkdir()

@@ -55,3 +55,15 @@ def test_the_shortest_and_the_longest_number_are_numbers(number):
 def test_damage_is_named(written, said):
     assert canonical_number(written) is None
     assert said in describe_damage(written)
+
+
+@pytest.mark.parametrize(
+    "text", ["+14155550100.0", "14155550100.0", "'+14155550100.00", "14155550100,0"]
+)
+def test_a_number_that_became_a_decimal_is_refused_as_such(text):
+    assert canonical_number(text) is None
+    assert ".0" in describe_damage(text)
+
+
+def test_a_number_grouped_with_dots_may_end_in_noughts():
+    assert canonical_number("+33.1.99.00.12.00") == "+33199001200"
