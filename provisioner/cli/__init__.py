@@ -8,6 +8,7 @@ import sys
 import click
 
 from provisioner.cli.commands import provisioner
+from provisioner.cli.speech import prepare, say
 from provisioner.errors import ExitCode, ProvisionerError
 
 __all__ = ["main", "provisioner"]
@@ -17,6 +18,7 @@ _TRACEBACK = "PROVISIONER_TRACEBACK"
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
+    prepare()
     sys.exit(_exit_code())
 
 
@@ -31,10 +33,6 @@ def _exit_code() -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left; the interpreter must not try to flush into it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             raise
@@ -42,13 +40,6 @@ def _exit_code() -> int:
             _unexpected(error), f"what was recorded is safe; {_TRACEBACK}=1 shows where it happened"
         )
         return ExitCode.UNEXPECTED
-
-
-def say(message: str, hint: str = "") -> None:
-    """Tell the person at the terminal what happened and what to do next, on stderr."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
-    if hint:
-        click.echo(f"  {hint}", err=True)
 
 
 def _unexpected(error: Exception) -> str:

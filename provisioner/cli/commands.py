@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from provisioner.cli.speech import show
+
 COMMANDS = (
     "run",
     "validate",
@@ -39,7 +41,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         from importlib.metadata import version  # noqa: PLC0415  # keeps --help light
 
-        click.echo(f"provisioner {version('provisioner')}")
+        show(f"provisioner {version('provisioner')}")
         ctx.exit()
 
 

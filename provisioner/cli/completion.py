@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from provisioner.cli.speech import show
+
 _VARIABLE = "_PROVISIONER_COMPLETE"
 
 
@@ -23,4 +25,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     scripts = get_completion_class(shell)
     if scripts is not None:
         group = ctx.find_root().command
-        click.echo(scripts(group, {}, "provisioner", _VARIABLE).source())
+        show(scripts(group, {}, "provisioner", _VARIABLE).source())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
+from provisioner.cli.speech import show, tell
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.foreground import run_forever
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings, Quota
@@ -26,7 +25,5 @@ def serve_until_told(options: dict[str, Any]) -> int:
 
 def _announce(url: str) -> None:
     """The URL alone on stdout, for scripts; what a person wants to know on stderr."""
-    click.echo(url)
-    click.echo(
-        f"serving voice connector {CONNECTOR}; any credentials will do; Ctrl-C stops", err=True
-    )
+    show(url)
+    tell(f"serving voice connector {CONNECTOR}; any credentials will do; Ctrl-C stops")

@@ -16,6 +16,7 @@ import anyio
 import click
 import msgspec
 
+from provisioner.cli.speech import show
 from provisioner.clock import SystemClock
 from provisioner.errors import CannotWriteError, ExitCode, ProvisionerError
 from provisioner.gateway import BackoffPolicy, open_gateway
@@ -40,10 +41,10 @@ def examine(options: dict[str, Any]) -> int:
     """All checks on stdout; the first exit code that is not 0."""
     checks = [*_environment(), *_ledger(options["ledger"]), *_service(options)]
     if options["json"]:
-        click.echo(msgspec.json.encode({"checks": checks}))
+        show(msgspec.json.encode({"checks": checks}))
     else:
         for check in checks:
-            click.echo(_line(check))
+            show(_line(check))
     return next((check.exit_code for check in checks if check.exit_code), ExitCode.OK)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
 import msgspec
 
 from provisioner.campaign import new_campaign
 from provisioner.cli.settings import input_settings
+from provisioner.cli.speech import show
 from provisioner.errors import ExitCode
 from provisioner.intake import ProblemSink, record
 from provisioner.job import Problem
@@ -76,9 +76,9 @@ def _inspection(name: str, recorded: Recorded) -> Inspection:
 def _as_text(name: str) -> Iterator[tuple[ProblemSink, Callable[[Inspection], None]]]:
     def on_problem(problem: Problem) -> None:
         for line in render_problems(name, [problem]):
-            click.echo(line)
+            show(line)
 
-    yield on_problem, lambda found: click.echo(str(found))
+    yield on_problem, lambda found: show(str(found))
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def _as_json(name: str) -> Iterator[tuple[ProblemSink, Callable[[Inspection], No
     def on_problem(problem: Problem) -> None:
         nonlocal written
         for each in problems_json(name, [problem]):
-            click.echo((b"," if written else b'{"problems":[') + each, nl=False)
+            show((b"," if written else b'{"problems":[') + each, newline=False)
             written += 1
 
     def conclude(found: Inspection) -> None:
         start = b"]," if written else b'{"problems":[],'
-        click.echo(start + msgspec.json.encode(found).removeprefix(b"{"))
+        show(start + msgspec.json.encode(found).removeprefix(b"{"))
 
     yield on_problem, conclude

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import anyio
-import click
 import msgspec
 
-from provisioner.cli import say
 from provisioner.cli.settings import run_settings
+from provisioner.cli.speech import say, show, tell
 from provisioner.cli.talk import Talk
 from provisioner.emulator.child import start_child
 from provisioner.emulator.faults import parse_faults
@@ -42,9 +40,9 @@ def execute(jobs: str | None, options: dict[str, Any]) -> int:
     if result.error is not None:
         say(str(result.error), result.error.hint)
     if options["json"]:
-        click.echo(summary_json(result.summary))
+        show(summary_json(result.summary))
     else:
-        click.echo(render_summary(result.summary), nl=False)
+        show(render_summary(result.summary), newline=False)
     return result.exit_code
 
 
@@ -91,11 +89,7 @@ async def _listen_for_signals(stop: anyio.Event) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
             if stop.is_set():
-                click.echo("stopped at once; the same command resumes", err=True)
-                sys.stdout.flush()
+                tell("stopped at once; the same command resumes")
                 os._exit(128 + number)
             stop.set()
-            click.echo(
-                "stopping: calls in flight finish and are recorded; once more stops at once",
-                err=True,
-            )
+            tell("stopping: calls in flight finish and are recorded; once more stops at once")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import click
 import msgspec
 
 from provisioner.cli.inspection import Inspection, looked_at
 from provisioner.cli.settings import input_settings
+from provisioner.cli.speech import show, tell
 from provisioner.errors import ExitCode
 from provisioner.job import JobState, Problem
 from provisioner.ledger import Expiries, ledger_path
@@ -45,12 +45,12 @@ def report_plan(jobs: str, options: dict[str, Any]) -> int:
 
     def on_problem(problem: Problem) -> None:
         for line in render_problems(jobs, [problem]):
-            click.echo(line, err=True)
+            tell(line)
 
     with looked_at(settings, on_problem) as (forecast, found):
         recorded = forecast.overlap(ledger_path(options["ledger"]))
         plan = _plan(found, recorded, forecast.expiries(), options["rate"], time.time())
-    click.echo(msgspec.json.encode(plan) if options["json"] else _text(plan))
+    show(msgspec.json.encode(plan) if options["json"] else _text(plan))
     return ExitCode.OK if options["skip_invalid"] else found.exit_code
 
 

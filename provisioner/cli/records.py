@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
 from provisioner.campaign import out_folder, write_campaign
+from provisioner.cli.speech import show
 from provisioner.errors import ConfigurationError, ExitCode, UsageError
 from provisioner.ledger import SqliteReader, ledger_path, open_reader
 from provisioner.ports import CampaignRecord
@@ -41,7 +41,7 @@ def show_status(options: dict[str, Any]) -> int:
         if options["campaign"] is not None:
             campaigns = [choose(campaigns, options["campaign"])]
         found = [_status(reader, campaign) for campaign in campaigns]
-    click.echo(msgspec.json.encode({"campaigns": found}) if options["json"] else _table(found))
+    show(msgspec.json.encode({"campaigns": found}) if options["json"] else _table(found))
     return ExitCode.OK
 
 
@@ -52,9 +52,9 @@ def write_again(options: dict[str, Any]) -> int:
         out = Path(options["out"]) if options["out"] else None
         summary = rewrite(reader, campaign, Settings(out=out, results=options["results"]))
     if options["json"]:
-        click.echo(summary_json(summary))
+        show(summary_json(summary))
     else:
-        click.echo(render_summary(summary), nl=False)
+        show(render_summary(summary), newline=False)
     return ExitCode.OK
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import click
 import msgspec
 
 from provisioner.cli.records import choose, rewrite
 from provisioner.cli.settings import input_settings, service_settings
+from provisioner.cli.speech import show, tell
 from provisioner.intake import ProblemSink
 from provisioner.job import Problem
 from provisioner.ledger import ledger_path, open_reader
@@ -44,15 +44,15 @@ def reconcile_now(jobs: str | None, options: dict[str, Any]) -> int:
             settings,
             ReconcilePolicy(adopt=options["adopt"], wait=options["wait"]),
             on_event=event_logger(log),
-            on_problem=_tell(jobs or ""),
+            on_problem=_teller(jobs or ""),
         )
     )
     with open_reader(ledger_path(settings.ledger)) as reader:
         rewrite(reader, choose(reader.campaigns(), found.campaign), settings)
     if options["json"]:
-        click.echo(msgspec.json.encode(found))
+        show(msgspec.json.encode(found))
     else:
-        click.echo("\n".join(_lines(found)))
+        show("\n".join(_lines(found)))
     return found.exit_code
 
 
@@ -75,10 +75,10 @@ def _settings(jobs: str | None, options: dict[str, Any]) -> Settings:
     )
 
 
-def _tell(name: str) -> ProblemSink:
+def _teller(name: str) -> ProblemSink:
     def on_problem(problem: Problem) -> None:
         for line in render_problems(name, [problem]):
-            click.echo(line, err=True)
+            tell(line)
 
     return on_problem
 

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, Self, TextIO
 
+from provisioner.cli.speech import tell
 from provisioner.clock import SystemClock
 from provisioner.events import Event
 from provisioner.job import Problem
@@ -55,7 +56,7 @@ class Talk:
     def on_problem(self, problem: Problem) -> None:
         """Tell one problem of the job file."""
         for line in render_problems(self._input_name, [problem]):
-            print(line, file=self._stream)
+            tell(line, self._stream)
 
     async def keep_fresh(self) -> None:
         """Renew the progress while nothing happens, until cancelled."""

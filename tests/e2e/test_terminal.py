@@ -11,6 +11,8 @@ import subprocess
 import sys
 import termios
 
+import pytest
+
 from provisioner.errors import ExitCode
 from tests.e2e.conftest import COMMAND, Emulator, Terminal, environment
 
@@ -38,6 +40,18 @@ def shown(terminal: Terminal, *arguments: object, **variables: str) -> tuple[int
             pass
         os.close(leader)
     return process.returncode, text.decode()
+
+
+def in_bash(terminal: Terminal, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=terminal.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_a_terminal_shows_progress_in_one_line(terminal: Terminal, emulator: Emulator) -> None:
@@ -76,18 +90,47 @@ def test_quiet_says_the_summary_only(terminal: Terminal, emulator: Emulator) -> 
 def test_a_reader_that_leaves_is_no_error(terminal: Terminal) -> None:
     rows = "\n".join(["participant_1,participant_2", *["x,y"] * 3000])
     terminal.write("night.csv", rows)
-    command = f"{COMMAND} validate night.csv | head -n 1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=terminal.folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
+    done = in_bash(terminal, f"{COMMAND} validate night.csv | head -n 1; exit ${{PIPESTATUS[0]}}")
+    assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+    assert done.returncode == ExitCode.INPUT_REFUSED
+
+
+@pytest.mark.parametrize(
+    "streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "| true"]
+)
+def test_a_run_is_complete_whatever_its_streams_are(
+    terminal: Terminal, emulator: Emulator, streams: str
+) -> None:
+    terminal.jobs(3)
+    command = f"{COMMAND} run night.csv --endpoint-url {emulator.url} --rate 500 {streams}"
+    done = in_bash(terminal, f"{command}; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert len(emulator.sessions()) == 3
+
+
+@pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-", "2> >(true)"])
+def test_problems_nobody_can_read_end_as_those_that_are_read(
+    terminal: Terminal, streams: str
+) -> None:
+    terminal.write("night.csv", "\n".join(["participant_1,participant_2", *["x,y"] * 3000]))
+    done = in_bash(terminal, f"{COMMAND} run night.csv --emulate {streams}")
+    assert done.returncode == ExitCode.INPUT_REFUSED
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "run --help", "completion bash"])
+def test_help_into_a_reader_that_has_left_is_no_error(terminal: Terminal, command: str) -> None:
+    done = in_bash(terminal, f"{COMMAND} {command} | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+
+
+def test_what_the_encoding_lacks_is_escaped(terminal: Terminal, emulator: Emulator) -> None:
+    terminal.jobs(1)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--campaign", "日本")
+    done = terminal(*args, PYTHONIOENCODING="latin-1")
+    assert done.returncode == ExitCode.OK
+    assert r"\u65e5\u672c" in done.stdout
 
 
 def test_the_module_can_be_run(terminal: Terminal) -> None:
