@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from provisioner import engine as engines
 from provisioner.clock import VirtualClock
 from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.faults import FaultKind
@@ -51,9 +53,19 @@ class Night(msgspec.Struct, kw_only=True):
 
 def simulate(scenario: Scenario, safeguards: Safeguards | None = None) -> Night:
     """Run a night and judge it."""
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder, _few_workers():
         world = _World(scenario, safeguards or Safeguards(), Path(folder))
         return world.run()
+
+
+@contextmanager
+def _few_workers() -> Iterator[None]:
+    """A night has few jobs: the thousands of a real run need more workers that wait."""
+    many, engines._SPARE_WORKERS = engines._SPARE_WORKERS, 4
+    try:
+        yield
+    finally:
+        engines._SPARE_WORKERS = many
 
 
 @cache

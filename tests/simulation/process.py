@@ -9,7 +9,6 @@ from pathlib import Path
 
 import anyio
 
-from provisioner import engine as engines
 from provisioner.clock import VirtualClock
 from provisioner.intake import IntakePolicy, admit
 from provisioner.job import JobState
@@ -20,9 +19,6 @@ from tests.simulation.assembly import SimulatedRun
 from tests.simulation.rows import RowsInMemory
 from tests.simulation.scenario import STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Call, Wire
-
-# A night has few jobs: the thousands of a real run need more workers that wait.
-engines._SPARE_WORKERS = 4
 
 CAMPAIGN = "night"
 
@@ -78,7 +74,7 @@ class Process:
         """Let go of the files it held."""
         if self._core is not None:
             self._reader.close()
-            self._core.__exit__()
+            self._core.__exit__(None, None, None)
             self._core = None
 
     def cross(self, port: str, *facts: object) -> None:
