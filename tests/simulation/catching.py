@@ -12,7 +12,7 @@ from tests.simulation.ablations import ABLATIONS
 from tests.simulation.night import simulate
 from tests.simulation.scenario import scenario
 
-PATIENCE = 1000
+PATIENCE = 300
 """Nights after which a safeguard counts as untested."""
 HARM = ("duplicate", "lost", "orphan", "wrong", "unreported")
 """Violations that are there at the service, for everybody to see."""
