@@ -85,11 +85,17 @@ async def _until_done_or_told(settings: Settings, options: dict[str, Any]) -> Re
 
 
 async def _listen_for_signals(stop: anyio.Event) -> None:
-    """The first SIGINT or SIGTERM drains; the second ends the process where it stands."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """The first of our signals drains; the second ends the process where it stands."""
+    with anyio.open_signal_receiver(*_signals()) as signals:
         async for number in signals:
             if stop.is_set():
                 tell("stopped at once; the same command resumes")
                 os._exit(128 + number)
             stop.set()
             tell("stopping: calls in flight finish and are recorded; once more stops at once")
+
+
+def _signals() -> list[signal.Signals]:
+    # Under nohup the hangup is ignored, and has to stay so.
+    hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangup else [])]

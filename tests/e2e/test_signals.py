@@ -22,7 +22,7 @@ def started(terminal: Terminal, emulator: Emulator, *arguments: object) -> subpr
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_drains_and_the_run_resumes(
     terminal: Terminal, emulator: Emulator, number: signal.Signals
 ) -> None:
@@ -38,7 +38,9 @@ def test_the_first_signal_drains_and_the_run_resumes(
     assert len(emulator.sessions()) == 400
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_the_second_signal_stops_at_once(
     terminal: Terminal, emulator: Emulator, number: signal.Signals, code: int
 ) -> None:
@@ -54,6 +56,29 @@ def test_the_second_signal_stops_at_once(
         process.send_signal(number)
         process.communicate(timeout=10)
     assert process.returncode == code
+
+
+def test_a_signal_drains_when_nobody_reads_stderr_any_more(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    with started(terminal, emulator) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        process.terminate()
+        process.wait(timeout=30)
+    assert process.returncode == 75
+
+
+def test_a_hangup_under_nohup_is_ignored(terminal: Terminal, emulator: Emulator) -> None:
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = started(terminal, emulator)
+    finally:
+        signal.signal(signal.SIGHUP, usual)
+    with process:
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_after_kill_minus_nine_no_session_is_lost_or_made_twice(
