@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from provisioner.cli import options as opt
+from provisioner.cli.values import Rate
 
 
 @click.command(
@@ -25,7 +26,7 @@ Examples:
 )
 @opt.option("--seed", type=int, default=1, show_default=True, help="Decides every fault.")
 @opt.option("--faults", metavar="LIST", default="", help="Such as throttle=1%,lost=0.1%.")
-@opt.option("--quota", type=click.FloatRange(min=0, min_open=True), help="Requests a second.")
+@opt.option("--quota", type=Rate(min=0, min_open=True), help="Requests a second.")
 @opt.option("--any-connector", is_flag=True, help="Every voice connector id exists.")
 def emulate(**options: Any) -> int:  # noqa: ANN401  # click's options, by name
     """Serve the emulator of the service until Ctrl-C; for demonstrations and tests.

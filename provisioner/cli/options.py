@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from provisioner.cli.commands import COMMANDS
-from provisioner.errors import ConfigurationError
+from provisioner.cli.configuration import read_config, texts
+from provisioner.cli.values import Duration, Rate
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,29 +32,6 @@ def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:  #
     return click.option(*names, cls=Option, **attributes)
 
 
-class Duration(click.ParamType[float]):
-    """Seconds from `90s`, `15m`, `2h`, `1h30m`, `500ms`."""
-
-    name = "duration"
-    _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-    _SECONDS: ClassVar = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-    def convert(
-        self,
-        value: object,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        """Seconds; fails with what a duration looks like."""
-        if isinstance(value, float):
-            return value
-        text = str(value)
-        parts = self._PART.findall(text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
-            self.fail(f"{text!r} is not a duration; write it like 90s, 15m or 2h", param, ctx)
-        return sum(float(number) * self._SECONDS[unit] for number, unit in parts)
-
-
 class Chained:
     """Several option decorators as one."""
 
@@ -73,41 +48,12 @@ class Chained:
 def _load_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None and not DEFAULT_CONFIG.exists():
         return
-    ctx.default_map = read_config(path or DEFAULT_CONFIG)
+    path = path or DEFAULT_CONFIG
+    ctx.default_map = texts(ctx, path, read_config(path, option_names()))
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Option values by their names with underscores.
-
-    Raises:
-        ConfigurationError: the file cannot be read, is no TOML, or has a key that is no option.
-    """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {path}: {error.strerror}", hint="see --config"
-        ) from None
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{path} is not TOML: {error}", hint="jobs/provisioner.toml is an example"
-        ) from None
-    for key in values:
-        _refuse_unknown(key, path)
-    return values
-
-
-def _refuse_unknown(key: str, path: Path) -> None:
-    known = _option_names()
-    if key not in known:
-        near = get_close_matches(key, known, n=1)
-        raise ConfigurationError(
-            f"{path}: {key!r} is not an option",
-            hint=f"did you mean {near[0]!r}?" if near else "`provisioner run --help` lists them",
-        )
-
-
-def _option_names() -> set[str]:
+def option_names() -> set[str]:
+    """Every option of any command, with underscores."""
     modules = [import_module(f"provisioner.cli.{name}") for name in COMMANDS]
     commands: list[click.Command] = [
         getattr(m, name) for m, name in zip(modules, COMMANDS, strict=True)
@@ -145,7 +91,7 @@ campaign = option(
 
 rate = option(
     "--rate",
-    type=click.FloatRange(min=0.01, max=100_000),
+    type=Rate(min=0.01, max=100_000),
     default=10.0,
     show_default=True,
     help="Calls a second, a ceiling that is never exceeded.",
@@ -206,7 +152,7 @@ service_options = Chained(
     option("--endpoint-url", metavar="URL", help="Another endpoint; https unless on loopback."),
     option(
         "--timeout",
-        type=Duration(),
+        type=Duration(positive=True),
         default="30s",
         show_default=True,
         help="One call's answer.",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from provisioner.cli import options as opt
+from provisioner.cli.values import RowsToRetry
 
 _RETRY_FAILED = "--retry-failed"
 
@@ -80,6 +81,7 @@ Examples:
 @opt.option("--extend", is_flag=True, help="Add the new rows of a job file that has changed.")
 @opt.option(
     _RETRY_FAILED,
+    type=RowsToRetry(),
     metavar="[=CODE]",
     help="Send failed rows again; with =CODE those that failed with this error code.",
 )

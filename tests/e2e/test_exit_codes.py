@@ -170,7 +170,10 @@ def test_what_cannot_be_written(
         ("run",),
         ("run", "--no-such-option"),
         ("run", "night.csv", "--rate", "fast"),
+        ("run", "night.csv", "--rate", "nan"),
+        ("plan", "night.csv", "--rate", "nan"),
         ("run", "night.csv", "--timeout", "soon"),
+        ("run", "night.csv", "--timeout", "0s"),
         ("run", "night.csv", "--campaign", "a/b", "--emulate"),
         ("run", "night.csv", "--emulate", "--endpoint-url", "http://127.0.0.1:1"),
         ("run", "night.csv", "--faults", "throttle=1%"),
@@ -190,6 +193,15 @@ def test_wrong_usage(terminal: Terminal, arguments: tuple[str, ...]) -> None:
     [
         ("rate = 5\nrates = 6\n", "'rate'"),
         ("rate = \n", "TOML"),
+        ("rate = [1]\n", "rate"),
+        ("rate = true\n", "rate"),
+        ("rate = nan\n", "rate"),
+        ("[region]\nname = 'x'\n", "region"),
+        ("ledger = true\n", "ledger"),
+        ("limit = 1.5\n", "limit"),
+        ("expiry_minutes = 60.7\n", "expiry_minutes"),
+        ("quiet = 2\n", "quiet"),
+        ("timeout = 30\n", "timeout"),
     ],
 )
 def test_a_configuration_that_cannot_be_used(terminal: Terminal, text: str, said: str) -> None:
@@ -197,6 +209,7 @@ def test_a_configuration_that_cannot_be_used(terminal: Terminal, text: str, said
     terminal.jobs(1)
     done = terminal("run", "night.csv", "--emulate")
     assert done.returncode == 78
+    assert "provisioner.toml" in done.stderr
     assert said in done.stderr
 
 

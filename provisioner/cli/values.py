@@ -1,0 +1,75 @@
+"""What an option's value may look like, beyond click's own types."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import ClassVar
+
+import click
+
+
+class Duration(click.ParamType[float]):
+    """Seconds from `90s`, `15m`, `2h`, `1h30m`, `500ms`; with `positive`, more than none."""
+
+    name = "duration"
+    _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+    _SECONDS: ClassVar = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self._positive = positive
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Seconds; fails with what a duration looks like."""
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        parts = self._PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            self.fail(f"{text!r} is not a duration; write it like 90s, 15m or 2h", param, ctx)
+        seconds = sum(float(number) * self._SECONDS[unit] for number, unit in parts)
+        if self._positive and seconds == 0:
+            self.fail(f"{text!r} is no time at all; write it like 30s", param, ctx)
+        return seconds
+
+
+class Rate(click.FloatRange):
+    """A number in a range: `nan`, which no comparison refuses, is not one."""
+
+    def convert(
+        self,
+        value: float,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+class RowsToRetry(click.ParamType[str | None]):
+    """An error code, or `*` for every failed row; `yes` and `no` stand for all and none."""
+
+    name = "code"
+    _ALL = ("1", "true", "yes", "on")
+    _NONE = ("0", "false", "no", "off", "")
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,  # noqa: ARG002  # click's signature
+        ctx: click.Context | None,  # noqa: ARG002  # click's signature
+    ) -> str | None:
+        """The code, `*`, or None for no row."""
+        text = str(value)
+        word = text.strip().lower()
+        if word in self._ALL:
+            return "*"
+        return None if word in self._NONE else text
