@@ -86,15 +86,25 @@ class Reconciler:
     async def settle(self) -> int:
         """Wait and list until a job may be sent again, or nothing is left that can be settled.
 
+        The first listing does not wait: a session that shows is adopted at once, only absence
+        takes time to prove.
+
         Returns:
             How many jobs went back to pending.
         """
+        if again := await self._glance(await self.outlook()):
+            return again
         while (outlook := await self.outlook()).due:
             until = max(outlook.best, self._looked_at + self._policy.again)
             await self._wait_until(max(until, self._scanner.steady_at()), outlook.ambiguous)
             if again := await self.look(outlook):
                 return again
         return 0
+
+    async def _glance(self, outlook: Outlook) -> int:
+        if not outlook.due:
+            return 0
+        return await self._decide(await self._scanner.scan(outlook.due), outlook)
 
     async def outlook(self) -> Outlook:
         """What is ambiguous at connectors that can be listed, as far as is known."""
