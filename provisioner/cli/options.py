@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from provisioner.cli.commands import COMMANDS
 from provisioner.cli.configuration import read_config, texts
@@ -66,6 +67,13 @@ def option_names() -> set[str]:
     }
 
 
+def unless_a_template(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """The campaign's name; None for a configured template of one when no job file fills it."""
+    configured = ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT_MAP
+    template = configured and name is not None and "{stem}" in name
+    return None if template and ctx.params.get("jobs") is None else name
+
+
 config = option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -86,6 +94,7 @@ ledger = option(
 campaign = option(
     "--campaign",
     metavar="NAME",
+    callback=unless_a_template,
     help="The campaign's name; {date} and {stem} expand. Default: the job file's stem.",
 )
 

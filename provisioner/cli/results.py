@@ -18,7 +18,12 @@ Examples:
 )
 @opt.config
 @opt.ledger
-@opt.option("--campaign", metavar="NAME", help="The campaign; may be left out when there is one.")
+@opt.option(
+    "--campaign",
+    metavar="NAME",
+    callback=opt.unless_a_template,
+    help="The campaign; may be left out when there is one.",
+)
 @opt.option("--out", metavar="DIR", help="Result files. [default: out/<campaign>]")
 @opt.option(
     "--results", type=click.Choice(["csv", "jsonl"]), help="Default: the job file's own format."

@@ -18,7 +18,9 @@ Examples:
 )
 @opt.config
 @opt.ledger
-@opt.option("--campaign", metavar="NAME", help="This campaign only.")
+@opt.option(
+    "--campaign", metavar="NAME", callback=opt.unless_a_template, help="This campaign only."
+)
 @opt.json_output
 def status(**options: Any) -> int:  # noqa: ANN401  # click's options, by name
     """Show the campaigns of a ledger and their rows by state; a run may be going on."""

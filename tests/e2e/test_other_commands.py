@@ -103,6 +103,20 @@ def test_results_without_a_choice_asks_for_one(terminal: Terminal, emulator: Emu
     assert terminal("results", "--campaign", "b", "--json").returncode == 0
 
 
+def test_a_configured_template_names_no_campaign_without_a_job_file(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    terminal.jobs(1)
+    terminal.write(
+        "provisioner.toml", f'campaign = "{{stem}}-x"\nendpoint_url = "{emulator.url}"\n'
+    )
+    assert terminal("run", "night.csv").returncode == 0
+    assert "night-x: 1 rows" in terminal("status").stdout
+    for command in ("results", "reconcile"):
+        assert terminal(command).returncode == 0
+    assert terminal("status", "--campaign", "{stem}-x").returncode == 78
+
+
 def test_doctor_checks_the_connector(terminal: Terminal, emulator: Emulator) -> None:
     args = ("doctor", "--endpoint-url", emulator.url, "--voice-connector-id")
     assert terminal(*args, CONNECTOR).returncode == 0
