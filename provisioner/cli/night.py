@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import msgspec
 
+from provisioner.cli.seclusion import secluded
 from provisioner.cli.settings import run_settings
 from provisioner.cli.speech import say, show, tell
 from provisioner.cli.talk import Talk
@@ -61,7 +62,7 @@ def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
     emulated = EmulatorSettings(
         faults=faults, any_connector=True, countries=COUNTRIES, pool_size=_NUMBERS_A_COUNTRY
     )
-    with start_child(emulated) as url:
+    with secluded(), start_child(emulated) as url:
         service = msgspec.structs.replace(service, endpoint_url=url, profile=None)
         yield msgspec.structs.replace(settings, service=service)
 

@@ -117,6 +117,22 @@ def test_a_configured_template_names_no_campaign_without_a_job_file(
     assert terminal("status", "--campaign", "{stem}-x").returncode == 78
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_PROFILE": "bogus"},
+        {"AWS_ACCESS_KEY_ID": "half"},
+        {"AWS_CONFIG_FILE": "broken.ini"},
+        {"AWS_RETRY_MODE": "bogus", "ALL_PROXY": "http://127.0.0.1:1"},
+    ],
+)
+def test_an_emulated_run_needs_no_account(terminal: Terminal, variables: dict[str, str]) -> None:
+    terminal.jobs(1)
+    terminal.write("broken.ini", "[profile\nno ini")
+    done = terminal("run", "night.csv", "--emulate", **variables)
+    assert done.returncode == 0, done.stderr
+
+
 def test_doctor_checks_the_connector(terminal: Terminal, emulator: Emulator) -> None:
     args = ("doctor", "--endpoint-url", emulator.url, "--voice-connector-id")
     assert terminal(*args, CONNECTOR).returncode == 0
