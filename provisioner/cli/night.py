@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from provisioner.cli.seclusion import secluded
-from provisioner.cli.settings import run_settings
+from provisioner.cli.settings import refuse_own_results, run_settings
 from provisioner.cli.speech import say, show, tell
 from provisioner.cli.talk import Talk
 from provisioner.emulator.child import start_child
@@ -31,7 +31,9 @@ _NUMBERS_A_COUNTRY = 400
 
 def execute(jobs: str | None, options: dict[str, Any]) -> int:
     """Run, tell, and return the exit code."""
-    with _service(run_settings(jobs, options), options) as settings:
+    settings = run_settings(jobs, options)
+    refuse_own_results(settings)
+    with _service(settings, options) as settings:
         result = anyio.run(
             _until_done_or_told,
             settings,

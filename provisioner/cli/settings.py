@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+from provisioner.campaign import campaign_name, out_folder
+from provisioner.errors import UsageError
+from provisioner.report.record import FILE_NAMES
 from provisioner.settings import (
     InputSettings,
     PaceSettings,
@@ -14,6 +17,10 @@ from provisioner.settings import (
     ServiceSettings,
     Settings,
 )
+
+_RESULT_FILES = {"summary.json"} | {
+    f"{name}.{extension}" for name in FILE_NAMES for extension in ("csv", "tsv", "jsonl")
+}
 
 
 def input_settings(jobs: str | None, options: dict[str, Any]) -> InputSettings | None:
@@ -36,6 +43,23 @@ def service_settings(options: dict[str, Any]) -> ServiceSettings:
         endpoint_url=options["endpoint_url"],
         timeout=options["timeout"],
     )
+
+
+def refuse_own_results(settings: Settings) -> None:
+    """Refuse a job file that the run's own result files would replace or remove.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if settings.input is None or settings.input.path == "-":
+        return
+    jobs = Path(settings.input.path).resolve()
+    out = out_folder(settings, campaign_name(settings)).resolve()
+    if jobs.parent == out and jobs.name in _RESULT_FILES:
+        raise UsageError(
+            f"the results would replace the job file {settings.input.path}",
+            hint="choose another folder with --out, or name a copy of the file",
+        )
 
 
 def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:

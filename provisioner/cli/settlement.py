@@ -12,7 +12,7 @@ import anyio
 import msgspec
 
 from provisioner.cli.records import choose, rewrite
-from provisioner.cli.settings import input_settings, service_settings
+from provisioner.cli.settings import input_settings, refuse_own_results, service_settings
 from provisioner.cli.speech import show, tell
 from provisioner.intake import ProblemSink
 from provisioner.job import Problem
@@ -37,6 +37,7 @@ _RULINGS = {
 def reconcile_now(jobs: str | None, options: dict[str, Any]) -> int:
     """Settle and tell on stdout; the exit code."""
     settings = _settings(jobs, options)
+    refuse_own_results(settings)
     log = configure_logging(options["log_format"], options["log_level"] or "info", sys.stderr)
     found = anyio.run(
         partial(

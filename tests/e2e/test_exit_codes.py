@@ -172,6 +172,7 @@ def test_what_cannot_be_written(
         ("run", "night.csv", "--rate", "fast"),
         ("run", "night.csv", "--rate", "nan"),
         ("plan", "night.csv", "--rate", "nan"),
+        ("run", "failed.csv", "--emulate", "--out", "."),
         ("run", "night.csv", "--timeout", "soon"),
         ("run", "night.csv", "--timeout", "0s"),
         ("run", "night.csv", "--campaign", "a/b", "--emulate"),
