@@ -20,6 +20,9 @@ from provisioner.report import problems_json, render_problems
 from provisioner.settings import Settings
 from provisioner.source import open_source
 
+_NO_CAMPAIGN = "validation"
+"""Takes the place of a name made from the file's, which need not be fit for one."""
+
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """What a job file holds, in rows."""
@@ -55,7 +58,7 @@ def looked_at(settings: Settings, on_problem: ProblemSink) -> Iterator[tuple[For
 
 def report_problems(jobs: str, options: dict[str, Any]) -> int:
     """Every problem and then the counts on stdout; the exit code."""
-    settings = Settings(input=input_settings(jobs, options))
+    settings = Settings(input=input_settings(jobs, options), campaign=_NO_CAMPAIGN)
     tell = _as_json if options["json"] else _as_text
     with tell(jobs) as (on_problem, conclude), looked_at(settings, on_problem) as (_, found):
         conclude(found)

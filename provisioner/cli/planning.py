@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_plan(jobs: str, options: dict[str, Any]) -> int:
-    """The plan on stdout, problems of the file on stderr; the exit code a run would start with."""
+    """The plan on stdout, problems of the file on stderr; 65 if a run would refuse its rows."""
     settings = Settings(input=input_settings(jobs, options), campaign=options["campaign"])
 
     def on_problem(problem: Problem) -> None:

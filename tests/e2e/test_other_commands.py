@@ -43,6 +43,11 @@ def test_validate_is_content_with_the_samples(terminal: Terminal) -> None:
         assert terminal("validate", SAMPLES / name).returncode == 0
 
 
+def test_validate_needs_no_name_for_a_campaign(terminal: Terminal) -> None:
+    terminal.jobs(1, "a\nb.csv")
+    assert terminal("validate", "a\nb.csv").returncode == 0
+
+
 def test_validate_finds_a_reused_job_id(terminal: Terminal) -> None:
     rows = [
         "job_id,participant_1,participant_2",
