@@ -8,7 +8,7 @@ import sys
 import click
 
 from provisioner.cli.commands import provisioner
-from provisioner.cli.speech import prepare, say
+from provisioner.cli.speech import hush_libraries, prepare, say
 from provisioner.errors import ExitCode, ProvisionerError
 
 __all__ = ["main", "provisioner"]
@@ -19,6 +19,7 @@ _TRACEBACK = "PROVISIONER_TRACEBACK"
 def main() -> None:
     """Run the command line and exit with the contract's code."""
     prepare()
+    hush_libraries()
     sys.exit(_exit_code())
 
 

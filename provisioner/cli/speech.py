@@ -7,6 +7,7 @@ lacks never ends a command: what was done counts, not whether anybody could read
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +16,9 @@ import click
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+_LIBRARIES = ("botocore", "aiobotocore", "boto3", "urllib3", "aiohttp", "asyncio")
 
 
 class ForgivingFile(io.FileIO):
@@ -37,6 +41,16 @@ def prepare() -> None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115  # lives as long as we do
     sys.stdout = _forgiving(1, sys.stdout)
     sys.stderr = _forgiving(2, sys.stderr)
+
+
+def hush_libraries() -> None:
+    """Keep what the SDK and the event loop log, tracebacks and all, off the terminal.
+
+    What matters of it comes back as an error of ours. A handler of the embedding program's own
+    still gets everything.
+    """
+    for name in _LIBRARIES:
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 def say(message: str, hint: str = "") -> None:
