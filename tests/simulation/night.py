@@ -144,16 +144,12 @@ class _World:
         try:
             await process.live(self._safeguards)
         except Exception as error:  # noqa: BLE001  # whatever a process raises is for the record
-            if not self._is_excused(error):
+            if not (process.has_company or self._has_company()) or not _is_refusal(error):
                 what = f"{type(error).__name__}: {error}"
                 self._troubles.append(f"raised: life {process.number}: {what}")
             process.alive = False
             process.bury()
         self._ledger = process.path
-
-    def _is_excused(self, error: Exception) -> bool:
-        """Two on one ledger: the database lets one of them have its way."""
-        return isinstance(error, CannotWriteError) and self._has_company()
 
     def _has_company(self) -> bool:
         """Whether a process that was taken for dead still lives."""
@@ -187,3 +183,8 @@ class _World:
             faults["late on the wire"] += call.was_held_up
             faults["never arrived"] += call.arrived_at is None
         return +faults
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Of two on one ledger, the database lets one have its way."""
+    return isinstance(error, CannotWriteError)

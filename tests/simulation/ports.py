@@ -84,8 +84,9 @@ class SteppedGateway:
         """See the port."""
         process = self._process
         began = process.wire.clock.now
-        await process.step("send")
+        # Signed as soon as it is past the fence; the way to the wire may be long.
         signed_at = process.clock.time()
+        await process.step("send")
         call = Call(process.wire, process.number, signed_at, INTENT.get(), process.cross)
         call.stalled += process.wire.clock.now - began
         if not process.has_intent(call):

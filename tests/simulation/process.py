@@ -86,16 +86,18 @@ class Process:
         if self.steps in self._jumps:
             self.jumped += 1
             self.skew = self._jumps[self.steps]
-        # Once it is taken for dead it stops no more: see what docs/guarantees.md does not promise.
-        if self.steps in self._freezes and not self.stolen:
+        if self.steps in self._freezes:
             self.frozen += 1
-            self._frozen_until = self.wire.clock.now + self._freezes[self.steps]
+            self._freeze(self._freezes[self.steps])
         if self._is_stolen(port):
             self.stolen = True
-            self._frozen_until = self.wire.clock.now + STOLEN_FOR
+            self._freeze(STOLEN_FOR)
             self.death.set_result(None)
         elif self.steps == self.life.crash_at and not self.stolen:
             self._die()
+
+    def _freeze(self, seconds: float) -> None:
+        self._frozen_until = max(self._frozen_until, self.wire.clock.now + seconds)
 
     def _is_stolen(self, port: str) -> bool:
         at = self.life.stolen_at
@@ -180,10 +182,11 @@ class Process:
         if call.intent is None:
             return False
         found = self._reader.execute(
-            "SELECT 1 FROM attempts WHERE id = ? AND job_id = ? AND state = 'open'",
+            "SELECT state FROM attempts WHERE id = ? AND job_id = ?",
             (call.intent.attempt_id, call.intent.job_id),
         ).fetchone()
-        return found is not None
+        # Whoever takes a process for dead declares its open attempts unknown.
+        return found is not None and (found[0] == "open" or self.stolen)
 
 
 class ProcessClock:
