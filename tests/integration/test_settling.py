@@ -95,7 +95,7 @@ async def test_a_listing_that_fails_for_good_leaves_rows_for_review(
 
 
 async def test_a_stop_ends_the_wait(jobs: Path, server: RunningServer) -> None:
-    faults(server, "lost=100%")
+    faults(server, "failure_before=100%")
     stop = anyio.Event()
 
     def on_event(event: Event) -> None:
