@@ -104,6 +104,7 @@ async def test_a_stop_ends_the_wait(jobs: Path, server: RunningServer) -> None:
 
     result = await provision(night(jobs, server, settle=900.0), on_event=on_event, stop=stop)
     assert result.exit_code is ExitCode.NEEDS_REVIEW
+    faults(server, "")
     again = await provision(night(jobs, server))
     assert again.exit_code is ExitCode.OK
     assert len(made(server)) == 30
