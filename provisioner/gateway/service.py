@@ -65,9 +65,9 @@ class ServiceGateway:
         try:
             with anyio.fail_after(self._patience):
                 parsed = await self._client.create_proxy_session(**members)
+            return answer.created(parsed)
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have arrived
             return classify(error, operation=CREATE, now=self._clock.time())
-        return answer.created(parsed)
 
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
         """The connector's proxy configuration; a read, so tried again whatever was ambiguous.
