@@ -105,7 +105,8 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def throttles(self) -> bool:
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.code in THROTTLING_CODES
+        told = self.code in THROTTLING_CODES and self.status < _SERVER
+        return told or self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property
     def disables(self) -> bool:
