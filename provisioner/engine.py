@@ -8,20 +8,13 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
 from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded
-from provisioner.job import Attempt, Job, JobState, Outcome, Verdict, state_after, stops_lane
+from provisioner.job import TOO_LATE, Attempt, Job, Outcome, Verdict, state_after, stops_lane
 from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
 
 _SPARE_WORKERS = 256
 """A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
 
 _CLAIM_AT_ONCE = 256
-
-_TOO_LATE = Outcome(
-    verdict=Verdict.RETRYABLE,
-    error_code="IntentTooOld",
-    message="The process was stopped before the request could leave, so it was not sent.",
-    answered=False,
-)
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,14 +117,11 @@ class Engine:
         """Intent durable, call, verdict, outcome durable; seconds until the retry, or None."""
         sent_at = self._clock.monotonic()
         attempt = await self._ledger.open_attempt(job)
-        if self._clock.time() - attempt.opened_at > self._lane.fence:
-            await self._ledger.close_attempt(attempt, _TOO_LATE, JobState.PENDING)
-            return 0.0
         self._in_flight += 1
         try:
             outcome, latency = await self._call(job, attempt)
             self._lane.limiter.observe(outcome, sent_at=sent_at)
-            retry_in = self._lane.retry.delay(outcome, tries)
+            retry_in = self._retry_in(outcome, tries)
             state = state_after(outcome, exhausted=retry_in is None)
             await self._ledger.close_attempt(attempt, outcome, state)
         finally:
@@ -152,22 +142,27 @@ class Engine:
             self.drain(outcome.error_code or "fatal")
         return retry_in
 
+    def _retry_in(self, outcome: Outcome, tries: int) -> float | None:
+        return 0.0 if outcome == TOO_LATE else self._lane.retry.delay(outcome, tries)
+
     async def _call(self, job: Job, attempt: Attempt) -> tuple[Outcome, float]:
         self._emit(CallSent(job_key=job.key, attempt=attempt.number, at=self._clock.time()))
         started = self._clock.monotonic()
         left_at = self._clock.time()
-        outcome = await self._lane.gateway.create(job.request)
+        not_after = attempt.opened_at + self._lane.fence
+        outcome = await self._lane.gateway.create(job.request, not_after=not_after)
         if self._clock.time() - left_at > self._lane.patience:
             outcome = _doubted(outcome)
         return outcome, self._clock.monotonic() - started
 
 
 def _doubted(outcome: Outcome) -> Outcome:
-    """What an outcome says of a call whose process was stopped meanwhile: only a session is sure.
+    """What an outcome says of a call whose process was stopped meanwhile.
 
-    Its request may have left late, and what refuses it for its age says nothing of the lane.
+    A session is sure, and so is what never left. Any other request may have left late, and what
+    refuses it for its age says nothing of the lane.
     """
-    if outcome.verdict is Verdict.CREATED:
+    if outcome.verdict is Verdict.CREATED or outcome == TOO_LATE:
         return outcome
     return msgspec.structs.replace(
         outcome, verdict=Verdict.AMBIGUOUS, answered=False, retry_after=None, fatal_exit=None

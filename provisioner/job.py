@@ -171,6 +171,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     fatal_exit: int | None = None
 
 
+TOO_LATE = Outcome(
+    verdict=Verdict.RETRYABLE,
+    error_code="IntentTooOld",
+    message="The process was stopped before the request could leave, so it was not sent.",
+    answered=False,
+)
+"""What comes of a request whose moment was over before it could leave; provably unsent."""
+
+
 def state_after(outcome: Outcome, *, exhausted: bool) -> JobState:
     """Where an outcome takes a job; `exhausted` tells that a retryable one will not be retried.
 

@@ -215,8 +215,13 @@ class Settlement(Protocol):
 class Gateway(Protocol):
     """The service."""
 
-    async def create(self, request: SessionRequest) -> Outcome:
-        """One CreateProxySession request on the wire, never two. Raises nothing of its own."""
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
+        """One CreateProxySession request on the wire, never two. Raises nothing of its own.
+
+        `not_after` is epoch seconds: a request that has not left by then is not sent, and the
+        outcome `TOO_LATE`. The look at the clock follows the signing, so that a signature is at
+        most as young as `not_after`, whatever stops the process in between.
+        """
 
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
         """The connector's proxy configuration; retried where the service asks for patience.

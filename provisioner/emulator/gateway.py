@@ -11,7 +11,7 @@ from provisioner.emulator.emulator import Delivery, Emulator, Reply
 from provisioner.emulator.refusal import Refusal
 from provisioner.emulator.requests import ProxyAnswer, ProxySessionAnswer, ProxySessionsAnswer
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
-from provisioner.job import Outcome, Verdict
+from provisioner.job import TOO_LATE, Outcome, Verdict
 from provisioner.ports import Clock, SessionPage
 from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest, mask_numbers
 
@@ -45,8 +45,10 @@ class EmulatedGateway:
         self._timeout = timeout
         self._sent = 0
 
-    async def create(self, request: SessionRequest) -> Outcome:
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
         """One CreateProxySession; what came of it, as far as a caller can know."""
+        if self._clock.time() > not_after:
+            return TOO_LATE
         reply = await self._call("CreateProxySession", msgspec.to_builtins(request))
         if isinstance(reply.body, ProxySessionAnswer) and reply.delivery is Delivery.WHOLE:
             return Outcome(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -35,10 +35,18 @@ _HINTS: dict[type[Exception], str] = {
 }
 
 
+class ClientEvents(Protocol):
+    """botocore's hooks."""
+
+    def register(self, event_name: str, handler: Callable[..., object]) -> None:
+        """Have `handler` called with the event's keyword arguments."""
+
+
 class ClientMeta(Protocol):
     """What botocore tells of a client."""
 
     endpoint_url: str
+    events: ClientEvents
 
 
 class Client(Protocol):

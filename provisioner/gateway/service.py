@@ -11,9 +11,10 @@ import msgspec
 
 from provisioner.gateway import answer
 from provisioner.gateway.classification import classify
-from provisioner.gateway.client import Client, connect_timeout, open_client
+from provisioner.gateway.client import SERVICE, Client, connect_timeout, open_client
 from provisioner.gateway.connector import unusable, usable
-from provisioner.job import Outcome, Verdict
+from provisioner.gateway.fence import TooLateError, leaving_by, refuse_late
+from provisioner.job import TOO_LATE, Outcome, Verdict
 from provisioner.ports import Clock, Gateway, RetryPolicy, SessionPage
 from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest
 from provisioner.settings import ServiceSettings
@@ -41,6 +42,7 @@ async def open_gateway(
     """
     patience = connect_timeout(settings) + settings.timeout
     async with open_client(settings) as client:
+        client.meta.events.register(f"before-send.{SERVICE}.{CREATE}", refuse_late(clock.time))
         yield ServiceGateway(client, retry=retry, clock=clock, patience=patience)
 
 
@@ -59,13 +61,15 @@ class ServiceGateway:
         self._clock = clock
         self._patience = patience
 
-    async def create(self, request: SessionRequest) -> Outcome:
-        """One CreateProxySession request on the wire, never two."""
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
+        """One CreateProxySession request on the wire by `not_after`, never two."""
         members = msgspec.to_builtins(request)
         try:
-            with anyio.fail_after(self._patience):
+            with anyio.fail_after(self._patience), leaving_by(not_after):
                 parsed = await self._client.create_proxy_session(**members)
             return answer.created(parsed)
+        except TooLateError:
+            return TOO_LATE
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have arrived
             return classify(error, operation=CREATE, now=self._clock.time())
 

@@ -1,6 +1,7 @@
 """Faults at the wire, through the real client: the verdict each gives, and one POST for each."""
 
 import asyncio
+import math
 import shutil
 import socket
 import ssl
@@ -12,10 +13,10 @@ from random import Random
 import msgspec
 import pytest
 
-from provisioner.clock import SystemClock
+from provisioner.clock import SystemClock, VirtualClock
 from provisioner.errors import ExitCode, ServiceError
 from provisioner.gateway import BackoffPolicy, open_gateway
-from provisioner.job import Verdict
+from provisioner.job import TOO_LATE, Verdict
 from provisioner.session import SessionRequest
 from provisioner.settings import ServiceSettings
 
@@ -138,16 +139,16 @@ async def wire(behave, *, tls=None):
 
 
 @asynccontextmanager
-async def gateway_to(url, *, timeout=5.0):  # noqa: ASYNC109  # the setting of that name
+async def gateway_to(url, *, timeout=5.0, clock=None):  # noqa: ASYNC109  # the setting of that name
     settings = ServiceSettings(endpoint_url=url, region="us-east-1", timeout=timeout)
     retry = BackoffPolicy(2, Random(1))
-    async with open_gateway(settings, retry=retry, clock=SystemClock()) as gateway:
+    async with open_gateway(settings, retry=retry, clock=clock or SystemClock()) as gateway:
         yield gateway
 
 
 async def create_at(url, *, timeout=5.0):  # noqa: ASYNC109  # the setting of that name
     async with gateway_to(url, timeout=timeout) as gateway:
-        return await gateway.create(REQUEST)
+        return await gateway.create(REQUEST, not_after=math.inf)
 
 
 def unused_url(scheme="http", host="127.0.0.1"):
@@ -267,8 +268,41 @@ async def test_a_connection_the_server_has_closed_meanwhile_is_not_used_for_a_se
 
     async with wire(answers_once) as server, gateway_to(server.url) as gateway:
         for _ in range(5):
-            await gateway.create(REQUEST)
+            await gateway.create(REQUEST, not_after=math.inf)
         assert len(server.requests) <= 5
+
+
+async def test_a_request_whose_moment_is_over_is_not_sent():
+    clock = VirtualClock()
+    async with wire(reply(201, {"ProxySession": SESSION})) as server:
+        async with gateway_to(server.url, clock=clock) as gateway:
+            outcome = await gateway.create(REQUEST, not_after=clock.time() - 1.0)
+            assert outcome == TOO_LATE
+        assert server.requests == []
+
+
+async def test_a_request_whose_moment_passes_after_it_was_signed_is_not_sent():
+    clock = VirtualClock()
+
+    def stop_the_process(request, **_):
+        clock.now += 120.0 if "Authorization" in request.headers else 0.0
+
+    async with wire(reply(201, {"ProxySession": SESSION})) as server:
+        async with gateway_to(server.url, clock=clock) as gateway:
+            gateway._client.meta.events.register_last("request-created", stop_the_process)
+            outcome = await gateway.create(REQUEST, not_after=clock.time() + 60.0)
+            assert outcome == TOO_LATE
+        assert server.requests == []
+
+
+async def test_reading_a_connector_has_no_moment():
+    clock = VirtualClock()
+    clock.now += 1e9
+    async with (
+        wire(reply(200, {"ProxySessions": []})) as server,
+        gateway_to(server.url, clock=clock) as gateway,
+    ):
+        assert (await gateway.list_sessions("c")).sessions == ()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -111,8 +111,8 @@ class AmbiguousIsRetried(Safeguards):
 
 
 class _Optimist(Around):
-    async def create(self, request: SessionRequest) -> Outcome:
-        outcome = await self._inner.create(request)
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
+        outcome = await self._inner.create(request, not_after=not_after)
         if outcome.verdict is Verdict.AMBIGUOUS:
             return msgspec.structs.replace(outcome, verdict=Verdict.RETRYABLE, answered=True)
         return outcome
@@ -126,12 +126,12 @@ class SdkRetries(Safeguards):
 
 
 class _Repeating(Around):
-    async def create(self, request: SessionRequest) -> Outcome:
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
         for _ in range(2):
-            outcome = await self._inner.create(request)
+            outcome = await self._inner.create(request, not_after=not_after)
             if outcome.verdict is not Verdict.AMBIGUOUS:
                 return outcome
-        return await self._inner.create(request)
+        return await self._inner.create(request, not_after=not_after)
 
 
 class NoLimiter(Safeguards):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from provisioner.emulator.gateway import EmulatedGateway
-from provisioner.job import Attempt, Job, JobState, Outcome, Verdict
+from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict
 from provisioner.ledger import SqliteLedger
 from provisioner.ports import Ledger, SessionPage
 from provisioner.session import ConnectorProxy, SessionRequest
@@ -80,19 +80,22 @@ class SteppedGateway:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def create(self, request: SessionRequest) -> Outcome:
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
         """See the port."""
         process = self._process
         began = process.wire.clock.now
-        # Signed as soon as it is past the fence; the way to the wire may be long.
+        await process.step("sign")
         signed_at = process.clock.time()
+        await process.step("check")
+        if process.clock.time() > not_after:
+            return TOO_LATE
         await process.step("send")
         call = Call(process.wire, process.number, signed_at, INTENT.get(), process.cross)
         call.stalled += process.wire.clock.now - began
         if not process.has_intent(call):
             process.unrecorded.append(call)
         gateway = EmulatedGateway(call, call, timeout=process.scenario.timeout)  # type: ignore[arg-type]
-        outcome = await self._answer(call, gateway.create(request))
+        outcome = await self._answer(call, gateway.create(request, not_after=not_after))
         await process.step("answer", call.status)
         return outcome or UNANSWERED
 

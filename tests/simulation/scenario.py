@@ -17,7 +17,7 @@ STOLEN_FOR = 4000.0
 """Seconds that a process stands still which is taken for dead."""
 LONGEST_STALENESS = 50.0
 """Seconds that a listing may lag behind, beyond the service's own delay."""
-STEPS_PER_JOB = 8
+STEPS_PER_JOB = 10
 LARGEST_SKEW = 100.0
 """Seconds a machine's clock is wrong by at most, either way."""
 LONGEST_DELAY = 330.0

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from provisioner.emulator.emulator import Emulator
@@ -5,7 +7,7 @@ from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
-from provisioner.job import Verdict
+from provisioner.job import TOO_LATE, Verdict
 from provisioner.ports import SessionPage
 from provisioner.session import ConnectorProxy, SessionRequest
 
@@ -37,7 +39,7 @@ def gateway(faults="", **settings):
 
 
 async def test_a_created_session_comes_with_its_request_id():
-    outcome = await gateway().create(REQUEST)
+    outcome = await gateway().create(REQUEST, not_after=math.inf)
     assert outcome.verdict is Verdict.CREATED
     assert outcome.session.name == "p1"
     assert outcome.status == 201
@@ -61,13 +63,13 @@ async def test_a_created_session_comes_with_its_request_id():
 async def test_each_fault_gives_the_verdict_that_its_caller_can_know(
     faults, verdict, code, answered
 ):
-    outcome = await gateway(faults).create(REQUEST)
+    outcome = await gateway(faults).create(REQUEST, not_after=math.inf)
     assert (outcome.verdict, outcome.error_code, outcome.answered) == (verdict, code, answered)
     assert outcome.throttled is (code == "ThrottledClientException")
 
 
 async def test_patience_is_asked_for_when_the_service_says_how_much():
-    outcome = await gateway("throttle=100%", retry_after=3).create(REQUEST)
+    outcome = await gateway("throttle=100%", retry_after=3).create(REQUEST, not_after=math.inf)
     assert outcome.retry_after == 3
 
 
@@ -76,31 +78,31 @@ async def test_an_impossible_request_is_refused_for_good():
     request = SessionRequest(
         voice_connector_id=CONNECTOR, participants=pair, capabilities=("Voice",)
     )
-    assert (await gateway().create(request)).verdict is Verdict.REFUSED
+    assert (await gateway().create(request, not_after=math.inf)).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize("settings", [{"connectors": ()}, {"disabled_connectors": (CONNECTOR,)}])
 async def test_a_missing_or_disabled_connector_is_fatal(settings):
-    outcome = await gateway(**settings).create(REQUEST)
+    outcome = await gateway(**settings).create(REQUEST, not_after=math.inf)
     assert (outcome.verdict, outcome.fatal_exit) == (Verdict.FATAL, ExitCode.SERVICE)
 
 
 async def test_a_call_that_travels_longer_than_its_signature_lives_is_fatal():
-    outcome = await gateway("latency=20m").create(REQUEST)
+    outcome = await gateway("latency=20m").create(REQUEST, not_after=math.inf)
     assert (outcome.verdict, outcome.fatal_exit) == (Verdict.FATAL, ExitCode.CREDENTIALS)
 
 
 async def test_a_call_takes_its_latency():
     slow = gateway("latency=200ms")
     before = slow._clock.time()
-    await slow.create(REQUEST)
+    await slow.create(REQUEST, not_after=math.inf)
     assert slow._clock.time() - before == pytest.approx(0.2)
 
 
 async def test_a_hanging_call_takes_the_timeout():
     hanging = gateway("hang=100%,latency=2s")
     before = hanging._clock.time()
-    await hanging.create(REQUEST)
+    await hanging.create(REQUEST, not_after=math.inf)
     assert hanging._clock.time() - before == pytest.approx(30.0)
 
 
@@ -129,10 +131,16 @@ async def test_a_stale_signature_is_a_credentials_error():
         await gateway("latency=20m").connector_proxy(CONNECTOR)
 
 
+async def test_a_request_whose_moment_is_over_is_not_sent():
+    service = gateway()
+    assert await service.create(REQUEST, not_after=0.0) == TOO_LATE
+    assert (await service.list_sessions(CONNECTOR)).sessions == ()
+
+
 async def test_a_page_lists_sessions_and_leads_to_the_next():
     service = gateway(pool_size=400)
     for _ in range(101):
-        await service.create(REQUEST)
+        await service.create(REQUEST, not_after=math.inf)
     first = await service.list_sessions(CONNECTOR)
     last = await service.list_sessions(CONNECTOR, first.next_token)
     assert (len(first.sessions), len(last.sessions), last.next_token) == (100, 1, None)

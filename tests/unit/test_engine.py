@@ -15,7 +15,7 @@ from provisioner.engine import Engine, Lane
 from provisioner.errors import CannotWriteError
 from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded
 from provisioner.gateway import BackoffPolicy
-from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
+from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import ImmediateLedger, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.ports import Layout, NewCampaign, SessionPage
@@ -43,7 +43,9 @@ class ScriptedGateway:
         self._script = script
         self._latency = latency
 
-    async def create(self, request: SessionRequest) -> Outcome:
+    async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
+        if self._clock.time() > not_after:
+            return TOO_LATE
         name = request.name or ""
         self.calls.append((self._clock.monotonic(), name))
         self.at_call()
@@ -313,12 +315,13 @@ def test_an_intent_too_old_fails_no_job_and_stops_no_lane(night: Night) -> None:
     assert night.counts == {JobState.CREATED: 20}
 
 
-def test_a_call_that_was_not_sent_is_not_told(night: Night) -> None:
+def test_a_call_that_was_not_sent_is_told_as_such(night: Night) -> None:
     night.prepare(always(CREATED))
     night.stop_between_intent_and_call(61.0)
     night.clock.run(night.engine.run())
-    assert len([event for event in night.events if isinstance(event, CallSent)]) == 20
-    assert len([event for event in night.events if isinstance(event, OutcomeRecorded)]) == 20
+    recorded = [event for event in night.events if isinstance(event, OutcomeRecorded)]
+    assert [event.state for event in recorded if event.outcome == TOO_LATE] == [JobState.PENDING]
+    assert len(recorded) == 21
 
 
 def test_an_intent_within_the_fence_is_sent(night: Night) -> None:

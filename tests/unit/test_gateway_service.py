@@ -1,5 +1,6 @@
 """The gateway over a client that answers from a script."""
 
+import math
 from datetime import UTC, datetime
 from random import Random
 from types import SimpleNamespace
@@ -71,7 +72,7 @@ class World:
         )
 
     def create(self, request=REQUEST):
-        return self.clock.run(self.gateway.create(request))
+        return self.clock.run(self.gateway.create(request, not_after=math.inf))
 
     def list_sessions(self, token=None):
         return self.clock.run(self.gateway.list_sessions(CONNECTOR, token))
@@ -173,7 +174,7 @@ def test_cancellation_passes_through():
 
     async def program():
         with anyio.move_on_after(1.0) as scope:
-            await world.gateway.create(REQUEST)
+            await world.gateway.create(REQUEST, not_after=math.inf)
         return scope.cancelled_caught
 
     assert world.clock.run(program())

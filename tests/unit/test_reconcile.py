@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -334,8 +335,12 @@ def test_the_strays_of_everybody_are_found(night: Night) -> None:
         capabilities=("Voice",),
         name=session_name("forgotten", "x"),
     )
-    night.clock.run(night.gateway.create(orphan))
-    night.clock.run(night.gateway.create(msgspec.structs.replace(orphan, name="somebody elses")))
+    night.clock.run(night.gateway.create(orphan, not_after=math.inf))
+    night.clock.run(
+        night.gateway.create(
+            msgspec.structs.replace(orphan, name="somebody elses"), not_after=math.inf
+        )
+    )
     night.send()
     (stray,) = night.strays()
     assert (stray.session.name, stray.owned) == (orphan.name, None)
@@ -347,7 +352,7 @@ def test_sessions_of_rows_with_their_own_names_from_before_are_no_strays(tmp_pat
     with night:
         request = night._row(1).request
         assert request is not None
-        night.clock.run(night.gateway.create(request))
+        night.clock.run(night.gateway.create(request, not_after=math.inf))
         night.clock.now += 3600
         night.send()
         assert night.strays() == []
@@ -365,8 +370,8 @@ class Twins(Night):
 
 def test_a_duplicate_is_told_though_another_row_shares_its_name_and_numbers(tmp_path: Path) -> None:
     with Twins(tmp_path, jobs=2) as night:
-        night.clock.run(night.gateway.create(night._row(1).request))
-        night.clock.run(night.gateway.create(night._row(2).request))
+        night.clock.run(night.gateway.create(night._row(1).request, not_after=math.inf))
+        night.clock.run(night.gateway.create(night._row(2).request, not_after=math.inf))
         night.send()
         assert len(night.strays()) == 2
 
@@ -379,7 +384,7 @@ class Rebuilding(Night):
             for number in range(1, kept + 1):
                 request = self._row(number).request
                 assert request is not None
-                await self.gateway.create(request)
+                await self.gateway.create(request, not_after=math.inf)
             await self.reconciler.scan_all(self.connectors)
             return await self.reconciler.adopt()
 
@@ -415,7 +420,7 @@ def test_of_two_sessions_under_a_rows_own_name_the_newest_is_adopted(tmp_path: P
     with night:
         request = night._row(1).request
         assert request is not None
-        night.clock.run(night.gateway.create(request))
+        night.clock.run(night.gateway.create(request, not_after=math.inf))
         night.clock.now += 3600.0
         assert night.rebuild(1) == 1
         newest = list(night.emulator.service.records())[-1]
