@@ -13,10 +13,11 @@ import msgspec
 
 from provisioner.job import JobState, Problem, Row
 from provisioner.ledger.connection import writing
+from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
 from provisioner.ports import CampaignRecord, Layout, NewCampaign, Recorded
-from provisioner.session import mask_numbers
+from provisioner.session import SessionRequest, mask_numbers
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -76,7 +77,7 @@ class SqliteIntake:
                 inserts.append(self._turned_away(row, JobState.REJECTED, problems[-1].message))
                 continue
             if earlier is None:
-                inserts.append(self._accepted(row, row.request.voice_connector_id, request))
+                inserts.append(self._accepted(row, row.request, request))
             elif earlier.recording == self._recording:
                 why = f"the same job as row {earlier.number}, which counts"
                 inserts.append(self._turned_away(row, JobState.DUPLICATE, why))
@@ -138,15 +139,17 @@ class SqliteIntake:
             )
             return {key: _Known(*rest) for key, *rest in found}
 
-    def _accepted(self, row: Row, connector: str, request: str) -> tuple[object, ...]:
+    def _accepted(self, row: Row, request: SessionRequest, text: str) -> tuple[object, ...]:
         self._tally["new"] += 1
-        self._connectors.add(connector)
-        state = JobState.PENDING
-        return (self._id, row.number, row.key, state, self._recording, None, request, row.cells)
+        self._connectors.add(request.voice_connector_id)
+        mark = fingerprint(request.name, request.participants)
+        about = (self._id, row.number, row.key, JobState.PENDING, self._recording)
+        return (*about, None, text, mark, row.cells)
 
     def _turned_away(self, row: Row, state: JobState, why: str) -> tuple[object, ...]:
         self._tally["rejected" if state is JobState.REJECTED else "duplicates"] += 1
-        return (self._id, row.number, row.key, state, self._recording, why, None, row.cells)
+        about = (self._id, row.number, row.key, state, self._recording)
+        return (*about, why, None, None, row.cells)
 
     def _reused(self, row: Row, earlier: _Known) -> Problem:
         where = (

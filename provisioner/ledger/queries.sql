@@ -37,8 +37,8 @@ WHERE campaign_id = :campaign_id AND problem IS NULL
     AND key IN (SELECT value FROM json_each(:keys))
 
 -- name: insert_row
-INSERT INTO jobs (campaign_id, number, key, state, recording, problem, request, cells)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs (campaign_id, number, key, state, recording, problem, request, fingerprint, cells)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: seen_again
 UPDATE jobs SET number = ?, recording = ?, cells = ? WHERE id = ?

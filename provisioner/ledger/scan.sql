@@ -7,6 +7,7 @@ CREATE TEMP TABLE IF NOT EXISTS sightings (
     connector_id TEXT NOT NULL,
     name         TEXT NOT NULL,
     numbers      TEXT NOT NULL,
+    fingerprint  INTEGER NOT NULL,
     created_at   REAL,
     session      TEXT NOT NULL,
     owner        INTEGER,

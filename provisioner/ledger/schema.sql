@@ -12,6 +12,7 @@ CREATE TABLE campaigns (
 ) STRICT;
 
 -- Every row of the job file, those turned away included (they have a problem and no request).
+-- `fingerprint` leads from a listed session to the jobs it may belong to.
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
     campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
@@ -24,6 +25,7 @@ CREATE TABLE jobs (
     recording    INTEGER NOT NULL,
     problem      TEXT,
     request      TEXT,
+    fingerprint  INTEGER,
     cells        TEXT    NOT NULL,
     CHECK ((problem IS NULL) = (request IS NOT NULL AND key IS NOT NULL))
 ) STRICT;
@@ -32,6 +34,7 @@ CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
 CREATE UNIQUE INDEX jobs_identity ON jobs (campaign_id, key) WHERE problem IS NULL;
 CREATE INDEX jobs_unsettled ON jobs (campaign_id, state, id)
     WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review';
+CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint) WHERE fingerprint IS NOT NULL;
 
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
@@ -57,6 +60,8 @@ CREATE TABLE attempts (
 -- The database itself refuses a second request for a job that has, or may have, a session.
 CREATE UNIQUE INDEX attempts_at_most_one ON attempts (job_id)
     WHERE state IN ('open', 'unknown', 'created');
+
+CREATE INDEX attempts_unavailable ON attempts (job_id) WHERE status = 503;
 
 -- A session is adopted once. The time is there for emulators, which give ids again in another life.
 CREATE UNIQUE INDEX attempts_adopt_once

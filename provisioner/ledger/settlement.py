@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from provisioner.job import Job
+from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.sqlite import SqliteLedger
 from provisioner.ledger.statements import SCAN_SCHEMA
 from provisioner.session import Session, SessionRequest, pair
@@ -116,11 +117,13 @@ def _begin_scan(core: SqliteLedger) -> None:
 
 
 def _sighting(session: Session, connector_id: str, everything: bool) -> tuple[object, ...]:
+    numbers = [each.phone_number for each in session.participants]
     return (
         session.proxy_session_id,
         connector_id,
         session.name,
-        " ".join(sorted(pair(each.phone_number for each in session.participants))),
+        " ".join(sorted(pair(numbers))),
+        fingerprint(session.name, numbers),
         created_at(session),
         _ENCODER.encode(session).decode(),
         everything,

@@ -18,39 +18,42 @@ WHERE campaign_id = :campaign_id AND state = 'ambiguous'
 
 -- name: want_suspects
 INSERT OR IGNORE INTO temp.wanted
-SELECT json_extract(request, '$.Name') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+SELECT json_extract(request, '$.Name') FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
 
 -- name: suspects
 SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')
-FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
 
 -- name: note
-INSERT OR REPLACE INTO temp.sightings (session_id, connector_id, name, numbers, created_at, session)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6
-WHERE ?7 OR EXISTS (SELECT 1 FROM temp.wanted WHERE name = ?3)
+INSERT OR REPLACE INTO temp.sightings
+    (session_id, connector_id, name, numbers, fingerprint, created_at, session)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+WHERE ?8 OR EXISTS (SELECT 1 FROM temp.wanted WHERE name = ?3)
 
 -- name: mark_owners
 UPDATE temp.sightings SET owner = found.job_id
-FROM (SELECT session_id, job_id, json_extract(request, '$.Name') AS name
-      FROM attempts JOIN jobs ON jobs.id = attempts.job_id
-      WHERE attempts.state = 'created' AND session_id IN (SELECT session_id FROM temp.sightings))
-    AS found
-WHERE sightings.session_id = found.session_id AND sightings.name = found.name
+FROM (SELECT seen.session_id, jobs.id AS job_id
+      FROM temp.sightings AS seen
+      CROSS JOIN jobs ON jobs.fingerprint = seen.fingerprint
+      CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.state = 'created'
+          AND attempts.session_id = seen.session_id
+      WHERE json_extract(request, '$.Name') = seen.name) AS found
+WHERE sightings.session_id = found.session_id
 
 -- name: mark_jobs
-UPDATE temp.sightings SET job = found.id
-FROM (SELECT min(jobs.id) AS id, json_extract(request, '$.Name') AS name,
-          json_extract(request, '$.VoiceConnectorId') AS connector_id,
-          ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+') AS one,
-          ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+') AS other
-      FROM jobs
-      WHERE request IS NOT NULL
-          AND json_extract(request, '$.Name') IN (SELECT name FROM temp.sightings)
-      GROUP BY name, connector_id, min(one, other), max(one, other)) AS found
-WHERE owner IS NULL AND sightings.name = found.name AND sightings.connector_id = found.connector_id
-    AND numbers = min(one, other) || ' ' || max(one, other)
+UPDATE temp.sightings SET job = (
+    SELECT min(id)
+    FROM (SELECT id, json_extract(request, '$.Name') AS name,
+              json_extract(request, '$.VoiceConnectorId') AS connector_id,
+              ltrim(json_extract(request, '$.ParticipantPhoneNumbers[0]'), '+') AS one,
+              ltrim(json_extract(request, '$.ParticipantPhoneNumbers[1]'), '+') AS other
+          FROM jobs
+          WHERE fingerprint = sightings.fingerprint) AS found
+    WHERE found.name = sightings.name AND found.connector_id = sightings.connector_id
+        AND min(one, other) || ' ' || max(one, other) = sightings.numbers)
+WHERE owner IS NULL
 
 -- name: candidates
 SELECT session FROM temp.sightings

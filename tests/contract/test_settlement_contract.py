@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from provisioner.errors import CannotWriteError
 from provisioner.job import Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlement, SqliteLedger
+from provisioner.ledger.fingerprint import fingerprint
+from provisioner.ledger.statements import SCAN_SCHEMA, SCHEMA, SQL
 from provisioner.ports import Layout, Ledger, NewCampaign
 from provisioner.session import Participant, Session, SessionRequest, session_name
 from provisioner.settling import Decision, Question, Ruling
@@ -152,7 +155,8 @@ async def test_a_session_that_a_job_owns_is_no_candidate(desk: Desk) -> None:
     await desk.sent(owned, JobState.CREATED)
     await desk.doubted()
     desk.core._connection.execute(
-        "UPDATE jobs SET request = json_set(request, '$.Name', ?) WHERE id = 1", (name(2),)
+        "UPDATE jobs SET request = json_set(request, '$.Name', ?), fingerprint = ? WHERE id = 1",
+        (name(2), fingerprint(name(2), participants(1))),
     )
     await desk.scan(session(1, name=name(2)))
     (question,) = await desk.settlement.questions(0, 9)
@@ -360,3 +364,17 @@ async def test_a_deed_that_fails_fails_nobody_else(core: SqliteLedger) -> None:
 
 def _fail(_: SqliteLedger) -> None:
     raise sqlite3.OperationalError("disk full")
+
+
+@pytest.mark.parametrize("statement", ["mark_owners", "mark_jobs", "want_suspects", "suspects"])
+def test_a_scan_is_matched_without_reading_every_job_or_attempt(statement: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA + SCAN_SCHEMA)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[statement]}", {"campaign_id": 1})
+        steps = {step for *_, step in plan}
+    every = {
+        "SCAN jobs",
+        "SCAN attempts",
+        "SEARCH jobs USING INDEX jobs_of_campaign (campaign_id=?)",
+    }
+    assert not every & steps, steps
