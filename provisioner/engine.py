@@ -133,6 +133,7 @@ class Engine:
                 outcome=outcome,
                 state=state,
                 latency=latency,
+                recording=max(self._clock.monotonic() - sent_at - latency, 0.0),
                 retry_in=retry_in,
                 at=self._clock.time(),
             )

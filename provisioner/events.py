@@ -32,8 +32,10 @@ class CallSent(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomeRecorded(msgspec.Struct, frozen=True, kw_only=True):
     """A call's outcome is durable; the job now stands at `state`.
 
-    `attempt` counts this job's attempts from 1; `latency` is seconds from the send to the answer;
-    `retry_in` is seconds until the job goes back behind the limiter, None when it does not.
+    `attempt` counts this job's attempts from 1; `latency` is seconds from the send to the answer,
+    `recording` those that the ledger took before and after, so that their sum is the time since
+    the call's token. `retry_in` is seconds until the job goes back behind the limiter, None when
+    it does not.
     """
 
     job_key: str
@@ -41,6 +43,7 @@ class OutcomeRecorded(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     state: JobState
     latency: float
+    recording: float = 0.0
     retry_in: float | None
     at: float
 

@@ -1,6 +1,7 @@
 """Folds over the ledger and the events: result files, summary, progress, logs."""
 
 from provisioner.report.atomic import ensure_writable
+from provisioner.report.bottleneck import Limits
 from provisioner.report.exits import exit_code, file_counts
 from provisioner.report.logs import configure_logging, event_logger
 from provisioner.report.moments import iso
@@ -24,6 +25,7 @@ __all__ = [
     "Cause",
     "Causes",
     "LatencyQuantiles",
+    "Limits",
     "LoggedProgress",
     "Progress",
     "RunTally",

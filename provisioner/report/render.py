@@ -5,13 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+import msgspec
+
 from provisioner.errors import ExitCode
+from provisioner.report.bottleneck import Limits
 from provisioner.report.summary import Audit, Cause, Summary
 
 _WIDTH = 80
 _LABEL = 14
 _IN_A_SENTENCE = {"needs_review": "in need of review"}
 _MINUTE = 60
+_A_PERCENT = 0.01
+_RESOURCES = {"cpu": "CPU", "waiting": "waits"}
 _AGAIN = "Run the same command again to go on with the pending rows."
 _NEXT: dict[int, str] = {
     ExitCode.ROWS_FAILED: (
@@ -103,6 +108,17 @@ def _calls(summary: Summary) -> Iterator[str]:
         shown = ("p50", "p90", "p99", "max")
         values = (f"{name} {seconds_text(getattr(latency, name))}" for name in shown)
         yield f"  {'latency':<{_LABEL}}{', '.join(values)}"
+        yield from _limits(timing.limited_by)
+
+
+def _limits(limits: Limits) -> Iterator[str]:
+    """What to raise if the run should be faster; the largest share first."""
+    shares = msgspec.structs.asdict(limits)
+    percents = {name: round(100 * share) for name, share in shares.items() if share >= _A_PERCENT}
+    named = sorted(percents, key=lambda name: -percents[name])
+    if named:
+        told = ", ".join(f"{_RESOURCES.get(name, name)} {percents[name]} %" for name in named)
+        yield f"  {'limited by':<{_LABEL}}{told}"
 
 
 def _audit(audit: Audit) -> Iterator[str]:

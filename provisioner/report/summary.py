@@ -11,6 +11,7 @@ from provisioner.errors import ExitCode
 from provisioner.job import JobState
 from provisioner.ports import CallCounts, CampaignRecord, RowResult
 from provisioner.report.atomic import replaced
+from provisioner.report.bottleneck import Limits
 from provisioner.report.exits import exit_code, file_counts
 from provisioner.report.moments import iso
 from provisioner.report.tally import LatencyQuantiles, RunTally
@@ -31,7 +32,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """This run's.
 
     `start` and `end` are ISO-8601 in UTC, `rate_achieved` is calls/s from the first call to the
-    last. All are None when the run ended before its first call could have been sent.
+    last. `latency` is from a send to its answer, `since_token` from the call's token until its
+    outcome is durable; `limited_by` are shares of the time. All are None, or 0, when the run ended
+    before its first call could have been sent.
     """
 
     start: str | None = None
@@ -39,6 +42,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     rate_achieved: float | None = None
     latency: LatencyQuantiles = LatencyQuantiles()
+    since_token: LatencyQuantiles = LatencyQuantiles()
+    limited_by: Limits = Limits()
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +181,8 @@ def _timing(tally: RunTally) -> Timing:
         seconds=round(seconds, 3),
         rate_achieved=round(tally.rate_achieved(), 3),
         latency=tally.latency.quantiles(),
+        since_token=tally.since_token.quantiles(),
+        limited_by=tally.bottleneck.limits(),
     )
 
 

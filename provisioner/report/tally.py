@@ -21,6 +21,7 @@ from provisioner.events import (
     StrayFound,
 )
 from provisioner.job import JobState
+from provisioner.report.bottleneck import Bottleneck
 
 RECENT = 5.0
 """Seconds over which the current rate is taken."""
@@ -114,6 +115,8 @@ class RunTally:
     `total` and `done` count rows: all of the campaign's, and those neither pending nor in flight.
     `rate_asked` and `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait
     to be settled, the first of them until `settled_at`, epoch seconds; 0 while calls are made.
+    `since_token` is the latency as the limiter sees it: from a call's token until its outcome is
+    durable.
     """
 
     def __init__(self) -> None:
@@ -133,6 +136,8 @@ class RunTally:
         self.orphans = 0
         self.unlisted: list[str] = []
         self.latency = LatencyHistogram()
+        self.since_token = LatencyHistogram()
+        self.bottleneck = Bottleneck()
         self._first_sent = math.inf
         self._last_sent = 0.0
         self._sent = RecentRate()
@@ -140,6 +145,7 @@ class RunTally:
 
     def __call__(self, event: Event) -> None:
         """Fold one event in."""
+        self.bottleneck(event)
         match event:
             case CallSent():
                 self._on_sent(event)
@@ -198,6 +204,7 @@ class RunTally:
         self.in_flight -= 1
         self.throttled += event.outcome.throttled
         self.latency.record(event.latency)
+        self.since_token.record(event.latency + event.recording)
         if event.state is not JobState.PENDING:
             self.done = min(self.done + 1, self.total)
             self._settled.record(event.at)

@@ -290,6 +290,14 @@ def test_every_call_is_told_before_and_after(night: Night) -> None:
     assert len(sent) == 40
 
 
+def test_a_recorded_outcome_tells_what_the_ledger_took(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.stop_between_intent_and_call(2.0)
+    night.clock.run(night.engine.run())
+    recorded = [e.recording for e in night.events if isinstance(e, OutcomeRecorded)]
+    assert max(recorded) == pytest.approx(2.0, abs=0.01)
+
+
 def test_a_recorded_outcome_tells_latency_and_the_wait_until_the_retry(night: Night) -> None:
     night.run(first(THROTTLED))
     recorded = [e for e in night.events if isinstance(e, OutcomeRecorded)]

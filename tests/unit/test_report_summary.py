@@ -12,6 +12,7 @@ from provisioner.report import (
     Audit,
     Cause,
     Causes,
+    Limits,
     RunTally,
     exit_code,
     file_counts,
@@ -51,6 +52,7 @@ def finished_tally():
                 outcome=created,
                 state=JobState.CREATED,
                 latency=0.25,
+                recording=0.02,
                 retry_in=None,
                 at=NOON,
             )
@@ -86,6 +88,14 @@ def test_summary_json_has_the_members_of_the_contract():
             "seconds": 4.0,
             "rate_achieved": 4.0,
             "latency": {"p50": 0.25, "p90": 0.25, "p99": 0.25, "max": 0.25},
+            "since_token": {"p50": 0.27, "p90": 0.27, "p99": 0.27, "max": 0.27},
+            "limited_by": {
+                "quota": 0.0,
+                "concurrency": 0.0,
+                "cpu": 0.0,
+                "ledger": 0.0,
+                "waiting": 1.0,
+            },
         },
         "rate": {"asked": 50.0, "learned": 33.0},
         "exit_code": 5,
@@ -190,10 +200,19 @@ sent again. `provisioner reconcile` settles them.
   calls         12 (3 throttled, 2 retried, 1 ambiguous, 0 adopted)
   this run      4s, 4.0 calls/s
   latency       p50 250ms, p90 250ms, p99 250ms, max 250ms
+  limited by    waits 100 %
 
 """
     cause = "  2 x BadRequestException: no such "
     assert told == expected + cause + "x" * (77 - len(cause)) + "...\n"
+
+
+def test_the_text_tells_what_limited_the_run_the_largest_share_first():
+    limits = Limits(quota=0.06, concurrency=0.92, cpu=0.017, ledger=0.003)
+    told = summary()
+    timing = msgspec.structs.replace(told.timing, limited_by=limits)
+    told = render_summary(msgspec.structs.replace(told, timing=timing))
+    assert "  limited by    concurrency 92 %, quota 6 %, CPU 2 %\n" in told
 
 
 def test_sessions_that_no_row_has_are_told_with_who_lists_them():
