@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from provisioner.job import JobState, Outcome
-from provisioner.settling import Ruling
+from provisioner.rulings import Ruling
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from typing import Protocol, Self
 import msgspec
 
 from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
+from provisioner.rulings import Decision, Question, Stray, Unsent
 from provisioner.session import ConnectorProxy, Session, SessionRequest
-from provisioner.settling import Decision, Question, Stray, Unsent
 
 
 class Clock(Protocol):
@@ -177,20 +177,20 @@ class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
 class Settlement(Protocol):
     """The ledger's side of settling what is ambiguous, for one campaign.
 
-    A scan is a listing of some connectors: `begin_scan`, `note` for every page, `end_scan`; what
+    A listing, of some connectors, is `begin_listing`, `note` for every page, `end_listing`; what
     it found stays until the next begins, outside of memory. All raise CannotWriteError.
     """
 
     async def questions(self, after: int, limit: int) -> Sequence[Question]:
         """Up to `limit` ambiguous jobs with an id above `after`, by id."""
 
-    async def begin_scan(self, *, everything: bool) -> None:
-        """Forget the last scan. Unless `everything`, only Names that matter now will be kept."""
+    async def begin_listing(self, *, everything: bool) -> None:
+        """Forget the last listing. Unless `everything`, only Names that matter now will be kept."""
 
     async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
         """Keep sessions of a page; one that was seen before replaces what was known of it."""
 
-    async def end_scan(self) -> None:
+    async def end_listing(self) -> None:
         """Find the jobs of what was noted."""
 
     async def candidates(self, questions: Sequence[Question]) -> Sequence[Sequence[Session]]:
@@ -203,10 +203,10 @@ class Settlement(Protocol):
         """The connectors of jobs that ever saw a 503."""
 
     async def strays(self, after: str, limit: int) -> Sequence[Stray]:
-        """Up to `limit` strays of the scan with a session id above `after`, by session id."""
+        """Up to `limit` strays of the listing with a session id above `after`, by session id."""
 
     async def unsent(self, after: int, limit: int) -> Sequence[Unsent]:
-        """Up to `limit` pending or failed jobs above `after` that the scan has sessions for."""
+        """Up to `limit` pending or failed jobs above `after` that the listing has sessions for."""
 
     async def adopt(self, adopted: Sequence[tuple[Job, Session]]) -> None:
         """Record sessions that are there already as those of unsent jobs."""

@@ -1,281 +1,168 @@
-"""Settling ambiguous jobs: wait until they are due, list what the service has, decide, record."""
+"""Settling a campaign without sending anything: what `provisioner reconcile` does."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Sequence
 
 import anyio
 import msgspec
 
-from provisioner.engine import Lane
-from provisioner.events import EventSink, JobSettled, SettlingStarted, StrayFound
-from provisioner.job import Job, JobState, Outcome
-from provisioner.ports import Clock, Settlement
-from provisioner.scanner import Scanner
-from provisioner.session import Session, pair
-from provisioner.settling import (
-    STATE_AFTER,
-    Decision,
-    Listing,
-    Question,
-    Ruling,
-    SettlePolicy,
-    Stray,
-    Unsent,
-    belongs,
-    created_at,
-    decide,
-    earliest,
-    is_ours,
-)
-
-_AT_ONCE = 1_000
-_LONGEST_SLEEP = 60.0
-_JUST_AFTER = 0.001
-_CLOSED = "Closed"
+from provisioner.audit import Auditor
+from provisioner.campaign import campaign_name, enrol
+from provisioner.clock import SystemClock
+from provisioner.errors import ExitCode, InputRefusedError
+from provisioner.events import Event, EventSink, JobSettled
+from provisioner.intake import ProblemSink
+from provisioner.job import Outcome
+from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
+from provisioner.ports import CampaignRecord
+from provisioner.report import exit_code, file_counts, iso
+from provisioner.rulings import Stray
+from provisioner.run import each_of, open_lane, settle_policy, settling
+from provisioner.settings import Settings
+from provisioner.settler import Settler
 
 
-class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """The open questions: how many, and when the first of each connector is due, epoch seconds.
+class StraySession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A session that no row has; `owned` is the session of its row, if that has one."""
 
-    At `best` those that are due soon after the first are due, too: one listing serves them all.
-    `rivals` counts those that have a Name of their own by what may tell them apart.
+    voice_connector_id: str
+    proxy_session_id: str
+    name: str | None
+    status: str | None
+    created_at: str | None
+    job_key: str | None
+    owned: str | None = None
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """What settling came to.
+
+    `counts` are the campaign's rows by result file, `settled` those settled now by ruling;
+    `waiting` rows are not due before `due`, ISO-8601. `unlisted` tells by connector why it could
+    not be listed. Duplicates and orphans as in `Summary.audit`.
     """
 
-    ambiguous: int
-    due: dict[str, float]
-    best: float
-    rivals: dict[object, int]
+    campaign: str
+    counts: dict[str, int]
+    settled: dict[str, int]
+    waiting: int
+    due: str | None
+    unlisted: dict[str, str]
+    duplicates: Sequence[StraySession]
+    orphans: Sequence[StraySession]
+    exit_code: int
 
 
-class Reconciler:
-    """Settles one campaign's ambiguous jobs over a lane, a listing for all of a connector's.
+class ReconcilePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """`adopt` gives unsent rows the sessions that are there; `wait` waits for what is not due."""
 
-    A connector that cannot be listed is left alone from then on.
+    adopt: bool = False
+    wait: bool = False
+
+
+async def reconcile(
+    settings: Settings,
+    policy: ReconcilePolicy,
+    *,
+    on_event: EventSink,
+    on_problem: ProblemSink,
+) -> Reconciliation:
+    """Settle a recorded campaign, or record one and adopt its sessions, and look for strays.
+
+    Raises:
+        InputMissingError, InputRefusedError: as `provision` does.
+        CannotWriteError, LedgerLockedError, ConfigurationError, CredentialsError: likewise.
     """
+    with SqliteLedger(ledger_path(settings.ledger)) as core:
+        _refuse_unknown(core, settings, policy)
+        campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem)
+        core.select(campaign.id)
+        async with GroupCommitLedger(core) as ledger:
+            return await _reconcile(ledger, campaign, settings, policy, on_event)
 
-    def __init__(
-        self,
-        settlement: Settlement,
-        lane: Lane,
-        clock: Clock,
-        policy: SettlePolicy,
-        emit: EventSink,
-    ) -> None:
-        self._settlement = settlement
-        self._clock = clock
-        self._policy = policy
-        self._emit = emit
-        self._resent: Counter[int] = Counter()
-        self._looked_at = -math.inf
-        self._scanner = Scanner(settlement, lane, clock, emit, settle=policy.settle)
 
-    @property
-    def unlisted(self) -> dict[str, Outcome]:
-        """The connectors that could not be listed, and why."""
-        return self._scanner.unlisted
+async def _reconcile(
+    ledger: GroupCommitLedger,
+    campaign: CampaignRecord,
+    settings: Settings,
+    policy: ReconcilePolicy,
+    on_event: EventSink,
+) -> Reconciliation:
+    clock, settled = SystemClock(), _Settled()
+    emit = each_of(settled, on_event)
+    settlement = LedgerSettlement(ledger)
+    await settlement.reopen_reviewed()
+    async with open_lane(settings, clock, emit) as lane:
+        desk = settling(settlement, lane, clock, settle_policy(settings), emit)
+        settler, auditor = desk
+        await _settle(*desk, campaign, policy)
+        strays = [stray async for stray in auditor.strays()]
+    counts = await ledger.counts()
+    outlook = await settler.outlook()
+    return Reconciliation(
+        campaign=campaign.name,
+        counts=file_counts(counts),
+        settled=settled.by_ruling,
+        waiting=outlook.ambiguous,
+        due=iso(min(outlook.due.values())) if outlook.due else None,
+        unlisted={each: _why(outcome) for each, outcome in settler.unlisted.items()},
+        duplicates=[_told(each) for each in strays if each.owned is not None],
+        orphans=[_told(each) for each in strays if each.owned is None],
+        exit_code=exit_code(counts, _stopped(settler.unlisted)),
+    )
 
-    async def scan_all(self, connectors: Iterable[str]) -> dict[str, Listing]:
-        """List connectors, keeping every session whose Name may matter to anybody."""
-        listable = [each for each in connectors if each not in self.unlisted]
-        return await self._scanner.scan(listable, everything=True)
 
-    async def settle(self) -> int:
-        """Wait and list until a job may be sent again, or nothing is left that can be settled.
+async def _settle(
+    settler: Settler, auditor: Auditor, campaign: CampaignRecord, policy: ReconcilePolicy
+) -> None:
+    while policy.wait and await settler.settle():
+        pass
+    await settler.decide_all(await auditor.list_all(campaign.connectors))
+    if policy.adopt:
+        await auditor.adopt()
 
-        The first listing does not wait: a session that shows is adopted at once, only absence
-        takes time to prove.
 
-        Returns:
-            How many jobs went back to pending.
-        """
-        if again := await self._glance(await self.outlook()):
-            return again
-        while (outlook := await self.outlook()).due:
-            until = max(outlook.best, self._looked_at + self._policy.again)
-            await self._wait_until(max(until, self._scanner.steady_at()), outlook.ambiguous)
-            if again := await self.look(outlook):
-                return again
-        return 0
-
-    async def _glance(self, outlook: Outlook) -> int:
-        if not outlook.due:
-            return 0
-        return await self._decide(await self._scanner.scan(outlook.due), outlook)
-
-    async def outlook(self) -> Outlook:
-        """What is ambiguous at connectors that can be listed, as far as is known."""
-        due: dict[str, float] = {}
-        rivals: Counter[object] = Counter()
-        times = array("d")
-        async for questions in self._questions():
-            for each in questions:
-                connector = each.job.request.voice_connector_id
-                if connector not in self.unlisted:
-                    times.append(self._policy.due(each))
-                    due[connector] = min(due.get(connector, math.inf), times[-1])
-                if not is_ours(each.job.request.name):
-                    rivals[_likeness(each)] += 1
-        soon = min(times, default=0.0) + self._policy.again
-        best = max((each for each in times if each <= soon), default=0.0)
-        return Outlook(ambiguous=len(times), due=due, best=best, rivals=rivals)
-
-    async def look(self, outlook: Outlook) -> int:
-        """Settle what is due now; how many jobs went back to pending."""
-        self._looked_at = self._clock.time()
-        due = [connector for connector, at in outlook.due.items() if at <= self._looked_at]
-        return await self._decide(await self._scanner.scan(due), outlook) if due else 0
-
-    async def decide_all(self, listings: dict[str, Listing]) -> int:
-        """Settle what listings made already can; how many jobs went back to pending."""
-        return await self._decide(listings, await self.outlook())
-
-    async def audit(self) -> None:
-        """Look for sessions that a 503 made after all."""
-        suspects = [each for each in await self._settlement.suspects() if each not in self.unlisted]
-        if suspects:
-            await self._scanner.scan(suspects)
-            async for _ in self.strays():
-                pass
-
-    async def strays(self) -> AsyncIterator[Stray]:
-        """The duplicates and orphans of the last scan, each told as an event, too."""
-        after = ""
-        while found := await self._settlement.strays(after, _AT_ONCE):
-            after = found[-1].session.proxy_session_id
-            for stray in filter(self._is_stray, found):
-                self._emit(
-                    StrayFound(
-                        connector_id=stray.connector_id,
-                        session_id=stray.session.proxy_session_id,
-                        job_key=stray.job_key,
-                        owned=stray.owned,
-                        at=self._clock.time(),
-                    )
-                )
-                yield stray
-
-    async def adopt(self) -> int:
-        """Give unsent jobs the open sessions of the last scan that are theirs; how many."""
-        after = adopted = 0
-        while found := await self._settlement.unsent(after, _AT_ONCE):
-            after = found[-1].job.id
-            pairs = _matched(found)
-            with anyio.CancelScope(shield=True):
-                await self._settlement.adopt(pairs)
-            for job, session in pairs:
-                self._emit(
-                    JobSettled(
-                        job_key=job.key,
-                        ruling=Ruling.ADOPT,
-                        state=JobState.CREATED,
-                        session_id=session.proxy_session_id,
-                        at=self._clock.time(),
-                    )
-                )
-            adopted += len(pairs)
-        return adopted
-
-    async def _decide(self, listings: dict[str, Listing], outlook: Outlook) -> int:
-        again = 0
-        async for questions in self._questions():
-            listed = [each for each in questions if each.job.request.voice_connector_id in listings]
-            candidates = await self._settlement.candidates(listed)
-            decisions = [
-                self._decision(question, sessions, listings, outlook)
-                for question, sessions in zip(listed, candidates, strict=True)
-            ]
-            again += await self._record([each for each in decisions if each.ruling != Ruling.WAIT])
-        return again
-
-    def _decision(
-        self,
-        question: Question,
-        sessions: Sequence[Session],
-        listings: dict[str, Listing],
-        outlook: Outlook,
-    ) -> Decision:
-        return decide(
-            question,
-            sessions,
-            listings[question.job.request.voice_connector_id],
-            self._policy,
-            contested=outlook.rivals.get(_likeness(question), 0) > 1,
-            exhausted=self._resent[question.job.id] >= self._policy.resends,
+def _refuse_unknown(core: SqliteLedger, settings: Settings, policy: ReconcilePolicy) -> None:
+    name = campaign_name(settings)
+    if settings.input is not None and not policy.adopt and core.campaign(name) is None:
+        raise InputRefusedError(
+            f"the ledger {settings.ledger} has no campaign {name!r}",
+            hint="--adopt records it and finds the sessions it has at the service",
         )
 
-    async def _record(self, decisions: Sequence[Decision]) -> int:
-        """One transaction; told once it is durable."""
-        with anyio.CancelScope(shield=True):
-            await self._settlement.record(decisions)
-        resent = [each.question.job.id for each in decisions if each.ruling is Ruling.RESEND]
-        self._resent.update(resent)
-        for decision in decisions:
-            self._tell(decision)
-        return len(resent)
 
-    def _tell(self, decision: Decision) -> None:
-        state = STATE_AFTER[decision.ruling]
-        if state is not None:
-            self._emit(
-                JobSettled(
-                    job_key=decision.question.job.key,
-                    ruling=decision.ruling,
-                    state=state,
-                    session_id=decision.session.proxy_session_id if decision.session else None,
-                    reason=decision.reason,
-                    at=self._clock.time(),
-                )
-            )
+class _Settled:
+    """Counts settled rows by ruling."""
 
-    async def _questions(self) -> AsyncIterator[Sequence[Question]]:
-        after = 0
-        while questions := await self._settlement.questions(after, _AT_ONCE):
-            after = questions[-1].job.id
-            yield questions
+    def __init__(self) -> None:
+        self.by_ruling: dict[str, int] = {}
 
-    async def _wait_until(self, until: float, ambiguous: int) -> None:
-        """Sleep in steps: the clock may be set meanwhile."""
-        now = self._clock.time()
-        if now < until:
-            self._emit(SettlingStarted(ambiguous=ambiguous, until=until, at=now))
-        while (left := until - self._clock.time()) > 0:
-            await self._clock.sleep(min(left + _JUST_AFTER, _LONGEST_SLEEP))
-
-    def _is_stray(self, stray: Stray) -> bool:
-        """Whether it is no session from before that happens to have a row's own Name and numbers.
-
-        Its capabilities may be another row's of the same Name and numbers.
-        """
-        created = created_at(stray.session)
-        if stray.since is None or created is None:
-            return True
-        return created >= stray.since - self._policy.skew
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, JobSettled):
+            self.by_ruling[event.ruling] = self.by_ruling.get(event.ruling, 0) + 1
 
 
-def _likeness(question: Question) -> object:
-    request = question.job.request
-    numbers = pair(request.participants)
-    return (request.voice_connector_id, request.name, numbers, frozenset(request.capabilities))
+def _stopped(unlisted: dict[str, Outcome]) -> ExitCode | None:
+    """What to tell the caller where nobody could look."""
+    codes = [outcome.fatal_exit or ExitCode.SERVICE for outcome in unlisted.values()]
+    return ExitCode(max(codes)) if codes else None
 
 
-def _matched(found: Iterable[Unsent]) -> list[tuple[Job, Session]]:
-    """A session for each job that has one of its own, none for two."""
-    taken: dict[str, tuple[Job, Session]] = {}
-    for unsent in found:
-        request = unsent.job.request
-        own = [
-            each
-            for each in unsent.sessions
-            if each.status != _CLOSED
-            and each.proxy_session_id not in taken
-            and belongs(each, request, since=None)
-        ]
-        if own:
-            # A Name that others may share may be an earlier night's: the newest is likelier ours.
-            session = earliest(own) if is_ours(request.name) else own[-1]
-            taken[session.proxy_session_id] = (unsent.job, session)
-    return list(taken.values())
+def _why(outcome: Outcome) -> str:
+    said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
+    forbidden = outcome.fatal_exit == ExitCode.CREDENTIALS
+    return f"{said} (allow chime:ListProxySessions)" if forbidden else said
+
+
+def _told(stray: Stray) -> StraySession:
+    session = stray.session
+    return StraySession(
+        voice_connector_id=stray.connector_id,
+        proxy_session_id=session.proxy_session_id,
+        name=session.name,
+        status=session.status,
+        created_at=session.created_at,
+        job_key=stray.job_key,
+        owned=stray.owned,
+    )

@@ -11,6 +11,7 @@ from typing import TypeVar
 import anyio
 import msgspec
 
+from provisioner.audit import Auditor
 from provisioner.campaign import conclude, enrol, out_folder
 from provisioner.clock import SystemClock
 from provisioner.engine import Engine, Lane
@@ -26,12 +27,13 @@ from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome, Problem
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
+from provisioner.listing import Lister
 from provisioner.pacing import build_limiter
-from provisioner.ports import CampaignRecord, Clock, Gateway
-from provisioner.reconcile import Reconciler
+from provisioner.ports import CampaignRecord, Clock, Gateway, Settlement
 from provisioner.report import RunTally, Summary, ensure_writable
+from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings
-from provisioner.settling import SettlePolicy
+from provisioner.settler import Settler
 
 T = TypeVar("T")
 
@@ -122,38 +124,33 @@ class _Run:
     async def _provision(self, ledger: GroupCommitLedger) -> Outcome | None:
         async with open_lane(self._settings, self._clock, self._emit) as lane:
             engine = Engine(ledger, lane, self._clock, self._emit)
-            reconciler = Reconciler(
-                LedgerSettlement(ledger),
-                lane,
-                self._clock,
-                settle_policy(self._settings),
-                self._emit,
-            )
+            settlement, policy = LedgerSettlement(ledger), settle_policy(self._settings)
+            desk = settling(settlement, lane, self._clock, policy, self._emit)
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._drain_when_told, engine)
                     await self._unless_told(self._check_connectors(lane.gateway))
-                    outcome = await self._work(engine, reconciler)
+                    outcome = await self._work(engine, *desk)
                     tasks.cancel_scope.cancel()
             return outcome
 
-    async def _work(self, engine: Engine, reconciler: Reconciler) -> Outcome | None:
+    async def _work(self, engine: Engine, settler: Settler, auditor: Auditor) -> Outcome | None:
         """Send, settle, and again while settling sends jobs back; why the lane stopped, if so."""
         limit = self._settings.limit
         while True:
             outcome = await engine.run(limit)
             if outcome is not None or self._stop.is_set():
                 return outcome
-            again = await self._unless_told(self._settle(reconciler))
+            again = await self._unless_told(self._settle(settler, auditor))
             if not again:
                 return None
             limit = limit and again
 
-    async def _settle(self, reconciler: Reconciler) -> int:
+    async def _settle(self, settler: Settler, auditor: Auditor) -> int:
         """Settle what is ambiguous; how many jobs went back to pending."""
-        again = await reconciler.settle() if self._settings.reconcile else 0
+        again = await settler.settle() if self._settings.reconcile else 0
         if not again and self._settings.audit:
-            await reconciler.audit()
+            await auditor.audit()
         return again
 
     async def _drain_when_told(self, engine: Engine) -> None:
@@ -202,6 +199,15 @@ async def open_lane(settings: Settings, clock: Clock, emit: EventSink) -> AsyncI
             connections=service.connections,
             patience=min(service.timeout + _STOPPED, _SIGNATURE_LIFE),
         )
+
+
+def settling(
+    settlement: Settlement, lane: Lane, clock: Clock, policy: SettlePolicy, emit: EventSink
+) -> tuple[Settler, Auditor]:
+    """Who settles and who audits, with one lister."""
+    lister = Lister(settlement, lane, clock, emit, patience=policy.settle)
+    settler = Settler(settlement, lister, clock, policy, emit)
+    return settler, Auditor(settlement, lister, clock, policy, emit)
 
 
 def settle_policy(settings: Settings) -> SettlePolicy:

@@ -44,6 +44,6 @@ def reconcile(jobs: str | None, **options: Any) -> int:  # noqa: ANN401  # click
     With JOBS and --adopt a lost ledger is made anew: sessions that the campaign has at the service
     are recorded instead of created again.
     """
-    from provisioner.cli.settlement import reconcile_now  # noqa: PLC0415  # keeps --help light
+    from provisioner.cli.reconciling import reconcile_now  # noqa: PLC0415  # keeps --help light
 
     return reconcile_now(jobs, options)

@@ -10,9 +10,9 @@ import msgspec
 from provisioner.job import Job
 from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.sqlite import SqliteLedger
-from provisioner.ledger.statements import SCAN_SCHEMA
+from provisioner.ledger.statements import LISTING_SCHEMA
+from provisioner.rulings import STATE_AFTER, Decision, Question, Ruling, Stray, Unsent, created_at
 from provisioner.session import Session, SessionRequest, pair
-from provisioner.settling import STATE_AFTER, Decision, Question, Ruling, Stray, Unsent, created_at
 
 T = TypeVar("T")
 
@@ -44,19 +44,19 @@ class LedgerSettlement:
         """See the port."""
         return await self._shell.perform(lambda core: _questions(core, after, limit))
 
-    async def begin_scan(self, *, everything: bool) -> None:
+    async def begin_listing(self, *, everything: bool) -> None:
         """See the port."""
         self._everything = everything
-        await self._shell.perform(_begin_scan)
+        await self._shell.perform(_begin_listing)
 
     async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
         """See the port."""
         rows = [_sighting(each, connector_id, self._everything) for each in sessions if each.name]
         await self._shell.perform(lambda core: _write(core, "note", rows))
 
-    async def end_scan(self) -> None:
+    async def end_listing(self) -> None:
         """See the port."""
-        await self._shell.perform(_end_scan)
+        await self._shell.perform(_end_listing)
 
     async def candidates(self, questions: Sequence[Question]) -> list[list[Session]]:
         """See the port."""
@@ -110,8 +110,8 @@ def _question(*row: Any) -> Question:  # noqa: ANN401  # SQLite's columns
     )
 
 
-def _begin_scan(core: SqliteLedger) -> None:
-    core.prepare(SCAN_SCHEMA)
+def _begin_listing(core: SqliteLedger) -> None:
+    core.prepare(LISTING_SCHEMA)
     core.execute("want_ambiguous", {})
     core.execute("want_suspects", {})
 
@@ -135,7 +135,7 @@ def _write(core: SqliteLedger, statement: str, rows: Sequence[tuple[object, ...]
         core.execute_each(statement, rows)
 
 
-def _end_scan(core: SqliteLedger) -> None:
+def _end_listing(core: SqliteLedger) -> None:
     with core.transaction():
         core.execute("mark_owners", {})
         core.execute("mark_jobs", {})

@@ -9,7 +9,7 @@ _NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | r
 
 SCHEMA_VERSION = 1
 SCHEMA = files(__package__).joinpath("schema.sql").read_text("utf-8")
-SCAN_SCHEMA = files(__package__).joinpath("scan.sql").read_text("utf-8")
+LISTING_SCHEMA = files(__package__).joinpath("listing.sql").read_text("utf-8")
 SQL: dict[str, str] = {
     name: statement.strip()
     for file in ("queries.sql", "settlement.sql")

@@ -17,8 +17,8 @@ from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlem
 from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.statements import SCAN_SCHEMA, SCHEMA, SQL
 from provisioner.ports import Layout, Ledger, NewCampaign
+from provisioner.rulings import Decision, Question, Ruling
 from provisioner.session import Participant, Session, SessionRequest, session_name
-from provisioner.settling import Decision, Question, Ruling
 
 LOST = Outcome(verdict=Verdict.AMBIGUOUS, error_code="ReadTimeout", answered=False)
 BROKEN = Outcome(verdict=Verdict.AMBIGUOUS, status=500, error_code="ServiceFailureException")
@@ -71,9 +71,9 @@ class Desk:
         return (await self.settlement.questions(job.id - 1, 1))[0]
 
     async def scan(self, *sessions: Session, everything: bool = False) -> None:
-        await self.settlement.begin_scan(everything=everything)
+        await self.settlement.begin_listing(everything=everything)
         await self.settlement.note(CONNECTOR, sessions)
-        await self.settlement.end_scan()
+        await self.settlement.end_listing()
 
     async def rule(self, ruling: Ruling, question: Question, **more: Any) -> None:
         decision = Decision(question=question, ruling=ruling, listed_at=7.0, **more)
@@ -144,9 +144,9 @@ async def test_a_session_seen_on_two_pages_is_one_candidate(desk: Desk) -> None:
 
 async def test_a_session_of_another_connector_is_no_candidate(desk: Desk) -> None:
     question = await desk.doubted()
-    await desk.settlement.begin_scan(everything=True)
+    await desk.settlement.begin_listing(everything=True)
     await desk.settlement.note("elsewhere", [session(1)])
-    await desk.settlement.end_scan()
+    await desk.settlement.end_listing()
     assert await desk.settlement.candidates([question]) == [[]]
 
 

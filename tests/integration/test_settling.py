@@ -24,8 +24,8 @@ from provisioner.emulator.http import RunningServer, serve
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.events import JobSettled, SettlingStarted
 from provisioner.job import JobState
-from provisioner.reconciliation import ReconcilePolicy, reconcile
-from provisioner.settling import Ruling
+from provisioner.reconcile import ReconcilePolicy, reconcile
+from provisioner.rulings import Ruling
 
 
 @pytest.fixture

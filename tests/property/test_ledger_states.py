@@ -25,8 +25,8 @@ from provisioner.job import (
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.ledger.sqlite import Closing
 from provisioner.ports import Layout, NewCampaign
+from provisioner.rulings import Decision, Ruling
 from provisioner.session import Session, SessionRequest
-from provisioner.settling import Decision, Ruling
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         settlement = LedgerSettlement(ImmediateLedger(self.ledger))
         for question in at_once(settlement.questions(0, 1)):
             found = Session(proxy_session_id=f"found{question.attempt_id}", name=question.job.key)
-            at_once(settlement.begin_scan(everything=True))
+            at_once(settlement.begin_listing(everything=True))
             at_once(settlement.note("c", [found]))
             decision = Decision(question=question, ruling=ruling, listed_at=0.0, session=found)
             at_once(settlement.record([decision]))

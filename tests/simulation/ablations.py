@@ -15,8 +15,8 @@ from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import SqliteLedger
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ports import Clock, Gateway, Limiter, NewCampaign, Settlement
+from provisioner.rulings import Question, SettlePolicy, is_ours
 from provisioner.session import SessionRequest
-from provisioner.settling import Question, SettlePolicy, is_ours
 from tests.simulation.ports import Shell
 
 
@@ -44,11 +44,11 @@ class Safeguards:
         return lane
 
     def settlement(self, settlement: Settlement) -> Settlement:
-        """Between the reconciler and its ledger."""
+        """Between the settler and its ledger."""
         return settlement
 
     def policy(self, policy: SettlePolicy) -> SettlePolicy:
-        """The reconciler's patience."""
+        """The settler's patience."""
         return policy
 
     def engine(self, ledger: Shell, lane: Lane, clock: Clock) -> Engine:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from provisioner.audit import Auditor
 from provisioner.engine import Lane
 from provisioner.errors import ungrouped
 from provisioner.events import Event, StrayFound
@@ -14,8 +15,7 @@ from provisioner.gateway import BackoffPolicy
 from provisioner.job import Outcome
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
-from provisioner.reconcile import Reconciler
-from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy
+from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy, settling
 from provisioner.settings import ServiceSettings, Settings
 from tests.simulation.ports import SteppedGateway, SteppedLedger
 
@@ -48,20 +48,20 @@ class SimulatedRun(_Run):
         engine = safe.engine(ledger, lane, self._clock)
         settlement = safe.settlement(LedgerSettlement(ledger))
         policy = safe.policy(settle_policy(self._settings))
-        reconciler = Reconciler(settlement, lane, self._clock, policy, self._hear)
+        desk = settling(settlement, lane, self._clock, policy, self._hear)
         with ungrouped():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._drain_when_told, engine)
-                outcome = await self._work(engine, reconciler)
+                outcome = await self._work(engine, *desk)
                 tasks.cancel_scope.cancel()
         if self._process.life.morning:
-            await self._look_at_everything(reconciler)
+            await self._look_at_everything(desk[1])
         return outcome
 
-    async def _look_at_everything(self, reconciler: Reconciler) -> None:
+    async def _look_at_everything(self, auditor: Auditor) -> None:
         """As `provisioner reconcile` does."""
-        await reconciler.scan_all(self._campaign.connectors)
-        async for _ in reconciler.strays():
+        await auditor.list_all(self._campaign.connectors)
+        async for _ in auditor.strays():
             pass
 
     def _lane(self) -> Lane:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from provisioner.emulator.gateway import EmulatedGateway
+from provisioner.errors import ServiceError
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict
 from provisioner.ledger import SqliteLedger
 from provisioner.ports import Ledger, SessionPage
@@ -114,8 +115,16 @@ class SteppedGateway:
         return page or msgspec.structs.replace(UNANSWERED, verdict=Verdict.RETRYABLE)
 
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
-        """Nobody asks."""
-        raise NotImplementedError(connector_id)
+        """See the port."""
+        process = self._process
+        await process.step("proxy", connector_id)
+        call = Call(process.wire, process.number, process.clock.time(), None, process.cross)
+        gateway = EmulatedGateway(call, call, timeout=process.scenario.timeout)  # type: ignore[arg-type]
+        proxy = await self._answer(call, gateway.connector_proxy(connector_id))
+        await process.step("described", call.status)
+        if proxy is None:
+            raise ServiceError("nobody answers", hint="")
+        return proxy
 
     async def _answer(self, call: Call, request: Coroutine[Any, Any, T]) -> T | None:
         """The answer, or None when the caller's patience ends first."""

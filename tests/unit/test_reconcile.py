@@ -1,4 +1,4 @@
-"""The reconciler over a real ledger and the emulated service, in virtual time."""
+"""The settler over a real ledger and the emulated service, in virtual time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.engine import Engine, Lane
+from provisioner.errors import ServiceError
 from provisioner.events import (
     Event,
     JobSettled,
@@ -29,12 +30,13 @@ from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.ports import Layout, NewCampaign, SessionPage
-from provisioner.reconcile import Reconciler
-from provisioner.session import SessionRequest, session_name
+from provisioner.rulings import Ruling, SettlePolicy, Stray
+from provisioner.run import settling
+from provisioner.session import ConnectorProxy, SessionRequest, session_name
 from provisioner.settings import PaceSettings
-from provisioner.settling import Ruling, SettlePolicy, Stray
 
 FORBIDDEN = Outcome(verdict=Verdict.FATAL, status=403, error_code="AccessDenied", fatal_exit=77)
+THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
 UNWELL = Outcome(verdict=Verdict.RETRYABLE, status=503, error_code="ServiceUnavailableException")
 
 
@@ -101,7 +103,7 @@ class Night:
 
     def prepare(self) -> None:
         self.engine = Engine(self.ledger, self.lane, self, self.events.append)
-        self.reconciler = Reconciler(
+        self.settler, self.auditor = settling(
             self.settlement, self.lane, self, self.policy, self.events.append
         )
 
@@ -124,7 +126,7 @@ class Night:
         self.faults("")
 
     def settle(self) -> int:
-        return self.clock.run(self.reconciler.settle())
+        return self.clock.run(self.settler.settle())
 
     def finish(self) -> None:
         while self.settle():
@@ -132,8 +134,8 @@ class Night:
 
     def strays(self) -> list[Stray]:
         async def found() -> list[Stray]:
-            await self.reconciler.scan_all(self.connectors)
-            return [each async for each in self.reconciler.strays()]
+            await self.auditor.list_all(self.connectors)
+            return [each async for each in self.auditor.strays()]
 
         return self.clock.run(found())
 
@@ -147,6 +149,10 @@ class Night:
 
     def told(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+async def _unreachable(_: str) -> ConnectorProxy:
+    raise ServiceError("nobody answers")
 
 
 @pytest.fixture
@@ -242,6 +248,55 @@ def test_a_listing_that_never_ends_is_given_up(night: Night) -> None:
     assert night.counts == {JobState.AMBIGUOUS: 20}
 
 
+@pytest.mark.parametrize("length", [1, 2, 7, 100])
+@pytest.mark.parametrize("before", [0, 1, 50])
+def test_a_listing_that_goes_in_circles_is_given_up(night: Night, before: int, length: int) -> None:
+    def script(token: str | None) -> SessionPage:
+        page = int(token or 0) + 1
+        return SessionPage(
+            sessions=(), next_token=str(page if page < before + length else before or length)
+        )
+
+    night.gateway.script = script
+    night.send("lost=100%")
+    night.settle()
+    (told,) = night.told(ListingFailed)
+    assert told.outcome.error_code == "EndlessListing"
+    assert len(night.gateway.listed) <= 3 * (before + length) + 3
+
+
+def test_a_listing_is_throttled_for_hours_without_being_given_up(night: Night) -> None:
+    night.send("lost=100%")
+    over = night.clock.now + 7200.0
+    night.gateway.script = lambda _: THROTTLED if night.clock.now < over else None
+    night.settle()
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_a_page_that_fails_is_asked_for_as_long_as_an_attempt_is_left_alone(night: Night) -> None:
+    night.gateway.script = lambda _: UNWELL
+    night.send("lost=100%")
+    began = night.clock.now
+    night.settle()
+    assert 850 < night.clock.now - began <= 901
+    assert len(night.gateway.listed) < 60
+
+
+def test_a_listing_waits_as_long_as_the_service_asks(night: Night) -> None:
+    patient = msgspec.structs.replace(UNWELL, retry_after=100.0)
+    night.gateway.script = lambda _: patient
+    night.send("lost=100%")
+    night.settle()
+    assert len(night.gateway.listed) <= 9
+
+
+def test_without_a_known_life_no_absence_is_proven(night: Night) -> None:
+    night.send("failure_before=100%")
+    night.gateway.connector_proxy = _unreachable  # type: ignore[method-assign]
+    night.settle()
+    assert night.counts == {JobState.NEEDS_REVIEW: 20}
+
+
 def test_one_connector_that_cannot_be_listed_keeps_no_other_from_it(tmp_path: Path) -> None:
     night = Night(tmp_path, any_connector=True)
     night.connectors = ["one", "two"]
@@ -273,7 +328,7 @@ def test_a_job_that_fails_again_and_again_is_given_up(night: Night) -> None:
 def test_a_clock_that_jumps_ahead_proves_nothing_before_a_whole_settle(night: Night) -> None:
     night.send("failure_before=100%")
     at = night.clock.now
-    night.wall = 3600.0
+    night.wall = 1800.0
     assert night.settle() == 20
     assert night.clock.now - at >= 900
 
@@ -316,7 +371,7 @@ def test_every_settled_job_is_told_with_its_session(night: Night) -> None:
 
 def test_an_audit_finds_what_a_503_created(night: Night) -> None:
     night.send("unavailable_after=20%")
-    night.clock.run(night.reconciler.audit())
+    night.clock.run(night.auditor.audit())
     told = night.told(StrayFound)
     assert len(told) == len(night.made) - 20 > 0
     assert all(event.owned for event in told)
@@ -324,7 +379,7 @@ def test_an_audit_finds_what_a_503_created(night: Night) -> None:
 
 def test_an_audit_lists_nothing_where_no_503_was_seen(night: Night) -> None:
     night.send("throttle=20%")
-    night.clock.run(night.reconciler.audit())
+    night.clock.run(night.auditor.audit())
     assert night.gateway.listed == []
 
 
@@ -385,8 +440,8 @@ class Rebuilding(Night):
                 request = self._row(number).request
                 assert request is not None
                 await self.gateway.create(request, not_after=math.inf)
-            await self.reconciler.scan_all(self.connectors)
-            return await self.reconciler.adopt()
+            await self.auditor.list_all(self.connectors)
+            return await self.auditor.adopt()
 
         return self.clock.run(create_then_adopt())
 

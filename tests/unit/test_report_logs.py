@@ -19,7 +19,7 @@ from provisioner.events import (
 )
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import configure_logging, event_logger
-from provisioner.settling import Ruling
+from provisioner.rulings import Ruling
 
 DIGEST = "12345678" * 8
 

@@ -14,7 +14,7 @@ from provisioner.events import (
 )
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import LatencyQuantiles, RunTally
-from provisioner.settling import Ruling
+from provisioner.rulings import Ruling
 
 PENDING, CREATED = JobState.PENDING, JobState.CREATED
 

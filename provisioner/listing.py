@@ -6,25 +6,30 @@ import math
 from collections.abc import Iterable
 
 from provisioner.engine import Lane
+from provisioner.errors import ProvisionerError
 from provisioner.events import EventSink, ListingFailed
 from provisioner.job import Outcome, Verdict
 from provisioner.ports import Clock, SessionPage, Settlement
-from provisioner.settling import Listing, ended_at
+from provisioner.rulings import Listing, ended_at
 
 _JUMP = 5.0
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 20.0
+_LONGEST_RETRY_AFTER = 300.0
 _LISTED = Outcome(verdict=Verdict.CREATED, status=200)
 _ENDLESS = Outcome(
     verdict=Verdict.REFUSED,
     error_code="EndlessListing",
-    message="The listing's NextToken leads back to itself.",
+    message="The listing's NextToken leads back to a page that was listed before.",
 )
 
 
-class Scanner:
-    """Lists connectors through a lane, each page a paced call that is retried like any other.
+class Lister:
+    """Lists connectors through a lane, each page a paced call.
 
-    `unlisted` has the connectors that could not be listed, and why. For `settle` seconds after
-    the clock has jumped, listings are not steady.
+    A page that fails is asked for again for `patience` seconds, and for as long as the service
+    only asks for less speed. `unlisted` has the connectors that could not be listed, and why. For
+    `patience` seconds after the clock has jumped, listings are not steady.
     """
 
     def __init__(
@@ -34,25 +39,27 @@ class Scanner:
         clock: Clock,
         emit: EventSink,
         *,
-        settle: float,
+        patience: float,
     ) -> None:
         self.unlisted: dict[str, Outcome] = {}
         self._settlement = settlement
         self._lane = lane
         self._clock = clock
         self._emit = emit
-        self._watch = _ClockWatch(clock, settle)
+        self._patience = patience
+        self._watch = _ClockWatch(clock, patience)
+        self._lifetimes: dict[str, int | None] = {}
 
     def steady_at(self) -> float:
         """From when on listings will be steady, epoch seconds, if they are not yet."""
         return self._watch.steady_at()
 
-    async def scan(
+    async def list(
         self, connectors: Iterable[str], *, everything: bool = False
     ) -> dict[str, Listing]:
         """List connectors into the ledger; the listings that were complete."""
         listings: dict[str, Listing] = {}
-        await self._settlement.begin_scan(everything=everything)
+        await self._settlement.begin_listing(everything=everything)
         for connector in connectors:
             listed = await self._list(connector)
             if isinstance(listed, Listing):
@@ -62,39 +69,84 @@ class Scanner:
                 self._emit(
                     ListingFailed(connector_id=connector, outcome=listed, at=self._clock.time())
                 )
-        await self._settlement.end_scan()
+        await self._settlement.end_listing()
         return listings
 
     async def _list(self, connector_id: str) -> Listing | Outcome:
-        """Every page of one connector, paced."""
+        """Every page of one connector."""
+        lifetime = await self._lifetime(connector_id)
         began, steady = self._clock.time(), self._watch.is_steady()
-        first_ended, token = math.inf, None
+        first_ended, token, trail = math.inf, None, _Trail()
         while True:
             page = await self._page(connector_id, token)
             if isinstance(page, Outcome):
                 return page
             await self._settlement.note(connector_id, page.sessions)
             first_ended = min([first_ended, *filter(None, map(ended_at, page.sessions))])
-            if page.next_token is None:
-                ended = None if first_ended == math.inf else first_ended
-                return Listing(began=began, first_ended=ended, steady=steady)
-            if page.next_token == token:
-                return _ENDLESS
             token = page.next_token
+            if token is None:
+                return Listing(
+                    began=began,
+                    first_ended=None if first_ended == math.inf else first_ended,
+                    steady=steady,
+                    default_expiry_minutes=lifetime,
+                )
+            if trail.has_seen(token):
+                return _ENDLESS
 
     async def _page(self, connector_id: str, token: str | None) -> SessionPage | Outcome:
-        tries = 0
+        """One page. What is throttled is no failure: the pace learns of it, patience does not."""
+        tries, failing_since = 0, self._clock.monotonic()
         while True:
-            tries += 1
             await self._lane.limiter.take()
             sent_at = self._clock.monotonic()
             page = await self._lane.gateway.list_sessions(connector_id, token)
             outcome = page if isinstance(page, Outcome) else _LISTED
             self._lane.limiter.observe(outcome, sent_at=sent_at)
-            delay = self._lane.retry.delay(outcome, tries)
-            if delay is None:
+            if outcome.verdict is not Verdict.RETRYABLE:
                 return page
-            await self._clock.sleep(delay)
+            if outcome.throttled:
+                tries, failing_since = 0, self._clock.monotonic()
+            pause = _pause(outcome, tries)
+            if self._clock.monotonic() + pause - failing_since > self._patience:
+                return page
+            await self._clock.sleep(pause)
+            tries += 1
+
+    async def _lifetime(self, connector_id: str) -> int | None:
+        """Minutes that a session lives whose request does not say; None where nobody knows."""
+        if connector_id not in self._lifetimes:
+            await self._lane.limiter.take()
+            try:
+                proxy = await self._lane.gateway.connector_proxy(connector_id)
+            except ProvisionerError:
+                return None
+            self._lifetimes[connector_id] = proxy.default_expiry_minutes
+        return self._lifetimes[connector_id]
+
+
+class _Trail:
+    """Notices that a listing's tokens go in a circle, keeping one of them.
+
+    The token kept is renewed after 1, 2, 4, 8 … pages, so a circle is noticed within three times
+    the pages it takes to close it: R. P. Brent, "An improved Monte Carlo factorization
+    algorithm", BIT 20 (1980).
+    """
+
+    def __init__(self) -> None:
+        self._kept: str | None = None
+        self._left = self._stretch = 1
+
+    def has_seen(self, token: str) -> bool:
+        """Whether this token is the one that is kept; goes one page further."""
+        if token == self._kept:
+            return True
+        self._left -= 1
+        if not self._left:
+            self._kept = token
+            self._stretch *= 2
+            self._left = self._stretch
+        return False
 
 
 class _ClockWatch:
@@ -123,3 +175,9 @@ class _ClockWatch:
         if self.is_steady():
             return -math.inf
         return self._clock.time() + self._steady_from - self._clock.monotonic()
+
+
+def _pause(outcome: Outcome, tries: int) -> float:
+    """Seconds before a page is asked for again; one at a time needs no jitter."""
+    doubled = min(_FIRST_PAUSE * 2.0 ** min(tries, 10), _LONGEST_PAUSE)
+    return doubled + min(outcome.retry_after or 0.0, _LONGEST_RETRY_AFTER)

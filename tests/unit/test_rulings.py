@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from provisioner.job import TRANSITIONS, Job, JobState
-from provisioner.session import Participant, Session, SessionRequest, session_name
-from provisioner.settling import (
+from provisioner.rulings import (
     STATE_AFTER,
     Decision,
     Listing,
@@ -23,6 +22,7 @@ from provisioner.settling import (
     ended_at,
     is_ours,
 )
+from provisioner.session import Participant, Session, SessionRequest, session_name
 
 OPENED = 1_700_000_000.0
 POLICY = SettlePolicy(settle=900.0, skew=300.0)
@@ -62,6 +62,7 @@ def ruled(
     began: float = DUE,
     **more: Any,
 ) -> Decision:
+    more.setdefault("default_expiry_minutes", 60)
     flags = {name: more.pop(name) for name in ("contested", "exhausted") if name in more}
     return decide(asked or question(), sessions, Listing(began=began, **more), POLICY, **flags)
 
@@ -207,6 +208,26 @@ def test_closed_sessions_as_old_show_that_they_are_listed() -> None:
     asked = question(expiry_minutes=15)
     assert ruled(asked=asked, first_ended=DUE).ruling is Ruling.ABSENT_ONCE
     assert ruled(asked=asked, first_ended=DUE + 1).ruling is Ruling.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("default", "ruling"),
+    [(None, Ruling.REVIEW), (15, Ruling.REVIEW), (16, Ruling.ABSENT_ONCE)],
+)
+def test_a_session_that_says_no_life_lives_as_long_as_the_connectors_others(
+    default: int | None, ruling: Ruling
+) -> None:
+    assert ruled(default_expiry_minutes=default).ruling is ruling
+
+
+def test_a_life_of_its_own_counts_before_the_connectors() -> None:
+    asked = question(expiry_minutes=16)
+    assert ruled(asked=asked, default_expiry_minutes=1).ruling is Ruling.ABSENT_ONCE
+
+
+def test_where_no_life_is_known_closed_sessions_as_old_show_that_they_are_listed() -> None:
+    shown = ruled(default_expiry_minutes=None, first_ended=OPENED)
+    assert shown.ruling is Ruling.ABSENT_ONCE
 
 
 def test_a_session_that_would_still_be_open_must_show() -> None:

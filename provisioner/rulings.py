@@ -8,7 +8,7 @@ The listing is complete, of one connector, in all statuses. The first row that f
     one is, but another such job may have made it                   review
     one has the job's own Name, but other numbers                   review
     it began before the attempt was due, or by an unsteady clock    wait
-    a session would have closed by then, and may no longer show     review
+    a session may have closed by then, and may no longer show       review
     it is the first that should have shown a session                absent once
     the job has been sent often enough                              give up
     otherwise                                                       send again
@@ -92,11 +92,14 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     `first_ended` is when the session ended that ended first of those listed, None without one: a
     session that ended later would still be listed. `steady` is False when the wall clock has moved
     by itself of late: then nobody knows how old an attempt is, and no absence is proven.
+    `default_expiry_minutes` is how long the connector's sessions live whose request does not say;
+    None where nobody knows, and they may be over at once.
     """
 
     began: float
     steady: bool = True
     first_ended: float | None = None
+    default_expiry_minutes: int | None = None
 
 
 class Unsent(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +190,12 @@ def belongs(session: Session, request: SessionRequest, since: float | None) -> b
     return since is None or created is None or created >= since
 
 
+def likeness(request: SessionRequest) -> object:
+    """What tells a row's sessions from another's; equal where two rows' could be confused."""
+    numbers = pair(request.participants)
+    return (request.voice_connector_id, request.name, numbers, frozenset(request.capabilities))
+
+
 def is_ours(name: str | None) -> bool:
     """Whether a Name is a deterministic one, which no two jobs share."""
     return name is not None and SESSION_NAME.fullmatch(name) is not None
@@ -230,17 +239,15 @@ def _not_found(
     if not listing.steady or listing.began < policy.due(question):
         return Ruling.WAIT, None
     if _may_have_gone(question, listing):
-        return Ruling.REVIEW, "its session would have closed by now and may no longer be listed"
+        return Ruling.REVIEW, "its session may have closed by now and no longer be listed"
     if question.absent_at is None:
         return Ruling.ABSENT_ONCE, None
     return Ruling.GIVE_UP if exhausted else Ruling.RESEND, None
 
 
 def _may_have_gone(question: Question, listing: Listing) -> bool:
-    """Whether the session would be over, and the listing shows none that ended as early."""
-    minutes = question.job.request.expiry_minutes
-    if minutes is None:
-        return False
+    """Whether the session may be over, and the listing shows none that ended as early."""
+    minutes = question.job.request.expiry_minutes or listing.default_expiry_minutes or 0
     over = question.opened_at + minutes * _MINUTE
     return over <= listing.began and (listing.first_ended is None or listing.first_ended > over)
 

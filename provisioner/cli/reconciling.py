@@ -17,7 +17,7 @@ from provisioner.cli.speech import show, tell
 from provisioner.intake import ProblemSink
 from provisioner.job import Problem
 from provisioner.ledger import ledger_path, open_reader
-from provisioner.reconciliation import (
+from provisioner.reconcile import (
     ReconcilePolicy,
     Reconciliation,
     StraySession,
