@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from provisioner.errors import ExitCode, InputRefusedError, UsageError
-from provisioner.intake import IntakePolicy, ProblemSink, admit
+from provisioner.errors import InputRefusedError, ProvisionerError, UsageError
+from provisioner.intake import IntakePolicy, ProblemSink, admit, refuse_too_many
+from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, SqliteReader
 from provisioner.ports import CampaignRecord, NewCampaign, Source
 from provisioner.report import (
@@ -88,11 +89,25 @@ def enrol(core: SqliteLedger, settings: Settings, on_problem: ProblemSink) -> Ca
         campaign = _recorded(core, settings)
     else:
         source = open_source(settings.input)
-        policy = IntakePolicy(skip_invalid=settings.skip_invalid, extend=settings.extend)
+        policy = IntakePolicy(
+            skip_invalid=settings.skip_invalid,
+            extend=settings.extend,
+            max_rows=_unless_limited(settings),
+        )
         campaign = admit(core, source, new_campaign(settings, source), policy, on_problem)
-    if settings.retry_failed is not None:
-        core.requeue_failed(campaign.id, settings.retry_failed)
+    code = settings.retry_failed
+    again = 0 if code is None else core.failed(campaign.id, code)
+    pending = core.reader().counts(campaign.id).get(JobState.PENDING, 0)
+    refuse_too_many(pending + again, _unless_limited(settings))
+    if code is not None:
+        core.requeue_failed(campaign.id, code)
     return campaign
+
+
+def _unless_limited(settings: Settings) -> int | None:
+    """The most rows that may be sent without asking; None where no more can be sent anyway."""
+    limited = settings.limit is not None and settings.limit <= (settings.max_rows or 0)
+    return None if limited else settings.max_rows
 
 
 def _recorded(core: SqliteLedger, settings: Settings) -> CampaignRecord:
@@ -115,7 +130,7 @@ def conclude(
     campaign: CampaignRecord,
     settings: Settings,
     tally: RunTally,
-    stopped: ExitCode | None,
+    error: ProvisionerError | None,
 ) -> Summary:
     """Write a run's results and summary, and keep the summary in the ledger.
 
@@ -124,7 +139,7 @@ def conclude(
     """
     reader = core.reader()
     summary = summarize(
-        campaign, reader.counts(campaign.id), reader.calls(campaign.id), tally, stopped
+        campaign, reader.counts(campaign.id), reader.calls(campaign.id), tally, error
     )
     out = out_folder(settings, campaign.name)
     summary = write_campaign(reader, campaign, summary, out, settings.results)

@@ -2,6 +2,7 @@
 
 ProvisionerError            1
 ├── UsageError              2   options that contradict each other
+├── HaltedError             4   too many rows failed
 ├── InputRefusedError      65   the job file cannot be used; nothing was sent
 ├── InputMissingError      66   the job file cannot be opened
 ├── ServiceError           69   connector missing or disabled, service unreachable
@@ -35,6 +36,7 @@ class ExitCode(IntEnum):
     STOPPED_EARLY = 75
     CREDENTIALS = 77
     CONFIGURATION = 78
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -55,10 +57,20 @@ class UsageError(ProvisionerError):
     exit_code = ExitCode.USAGE
 
 
+class HaltedError(ProvisionerError):
+    """A halt rule was broken: too many rows failed."""
+
+    exit_code = ExitCode.HALTED
+
+
 class InputRefusedError(ProvisionerError):
     """The job file, or the way it is asked to be used, is refused; no call was made."""
 
     exit_code = ExitCode.INPUT_REFUSED
+
+
+class TooManyRowsError(InputRefusedError):
+    """More rows would be sent than the run may send without being asked."""
 
 
 class InputMissingError(ProvisionerError):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from provisioner.errors import InputRefusedError
+from provisioner.errors import InputRefusedError, TooManyRowsError
 from provisioner.job import Problem, Row
 from provisioner.ports import CampaignRecord, Intake, NewCampaign, Recorded, Registry, Source
 from provisioner.session import session_name
@@ -19,10 +19,14 @@ ProblemSink: TypeAlias = Callable[[Problem], None]
 
 
 class IntakePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Leave invalid rows aside instead of refusing; add a changed file's new rows."""
+    """Leave invalid rows aside instead of refusing; add a changed file's new rows.
+
+    `max_rows` bounds the rows that the campaign would send, None means any.
+    """
 
     skip_invalid: bool = False
     extend: bool = False
+    max_rows: int | None = None
 
 
 def admit(
@@ -39,6 +43,7 @@ def admit(
     Raises:
         InputRefusedError: invalid rows, a changed file, or content that another unfinished
             campaign holds. The ledger is as it was.
+        TooManyRowsError: likewise; more rows would be sent than the policy lets through.
         CannotWriteError: the ledger cannot be written.
     """
     known = registry.campaign(campaign.name)
@@ -52,6 +57,7 @@ def admit(
         if known is not None and not policy.extend and (recorded.new or recorded.gone):
             raise _changed(known, recorded)
         _refuse_content_held_by(intake.held_by_another(), campaign)
+        refuse_too_many(intake.to_send(), policy.max_rows)
         return intake.commit(source.layout())
 
 
@@ -64,6 +70,20 @@ def record(source: Source, intake: Intake, campaign_name: str, on_problem: Probl
         for problem in intake.add(rows):
             on_problem(problem)
     return intake.recorded()
+
+
+def refuse_too_many(rows: int, max_rows: int | None) -> None:
+    """Hold back a run that would send more than it may.
+
+    Raises:
+        TooManyRowsError: `rows` are more than `max_rows`, which None does not bound.
+    """
+    if max_rows is not None and rows > max_rows:
+        raise TooManyRowsError(
+            f"{rows:,} rows would be sent, more than the {max_rows:,} of --max-rows; "
+            "nothing was sent",
+            hint="is it the right file? --yes sends them all, --limit some of them",
+        )
 
 
 def _same_input(known: CampaignRecord, campaign: NewCampaign) -> bool:

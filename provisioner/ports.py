@@ -118,6 +118,9 @@ class Intake(Protocol):
     def recorded(self) -> Recorded:
         """The tally of what was added so far."""
 
+    def to_send(self) -> int:
+        """The campaign's rows that a commit now would leave pending."""
+
     def held_by_another(self) -> str | None:
         """The unfinished campaign, if any, that has every job which is new here, too."""
 
@@ -140,6 +143,9 @@ class Registry(Protocol):
 
     def begin_intake(self, campaign: NewCampaign) -> Intake:
         """Record `campaign` from a job file, as new or, when its name is known, extended."""
+
+    def failed(self, campaign_id: int, code: str) -> int:
+        """How many jobs `requeue_failed` would make pending."""
 
     def requeue_failed(self, campaign_id: int, code: str) -> int:
         """Make failed jobs pending again, those with this error code or, for `*`, all; how many."""

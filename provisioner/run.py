@@ -25,7 +25,7 @@ from provisioner.errors import (
 from provisioner.events import Event, EventSink, RunFinished, RunStarted
 from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
-from provisioner.job import JobState, Outcome, Problem
+from provisioner.job import JobState, Outcome
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
 from provisioner.listing import Lister
 from provisioner.pacing import build_limiter
@@ -34,6 +34,7 @@ from provisioner.report import RunTally, Summary, ensure_writable
 from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings
 from provisioner.settler import Settler
+from provisioner.stopping import HaltWatch, Stop
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ _SIGNATURE_LIFE = 300.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to. `error` is why the service stopped it, if it did."""
+    """What a run came to. `error` is what stopped it, if it was not asked to stop."""
 
     exit_code: ExitCode
     summary: Summary
@@ -68,19 +69,20 @@ async def provision(
 
     Raises:
         InputMissingError, InputRefusedError: nothing was sent.
+        TooManyRowsError: an InputRefusedError; nothing new was recorded, either.
         CannotWriteError: the ledger or the results; what was recorded is safe.
         LedgerLockedError: another process is running on the ledger.
         ConfigurationError, UsageError: settings that cannot be used.
     """
     tally = tally or RunTally()
-    emit = each_of(tally, on_event) if on_event else tally
+    ending = Stop(stop or anyio.Event())
+    emit = each_of(tally, on_event or _ignore, HaltWatch(settings.halt, ending))
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem or _ignore)
         core.select(campaign.id)
         ensure_writable(out_folder(settings, campaign.name))
-        error = await _Run(settings, campaign, emit, stop or anyio.Event()).send(core)
-        stopped = error.exit_code if error else None
-        summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, stopped)
+        error = await _Run(settings, campaign, emit, ending).send(core)
+        summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, error)
     return Result(
         exit_code=ExitCode(summary.exit_code),
         summary=summary,
@@ -93,7 +95,7 @@ class _Run:
     """The part of a run that talks to the service."""
 
     def __init__(
-        self, settings: Settings, campaign: CampaignRecord, emit: EventSink, stop: anyio.Event
+        self, settings: Settings, campaign: CampaignRecord, emit: EventSink, stop: Stop
     ) -> None:
         self._settings = settings
         self._campaign = campaign
@@ -102,7 +104,7 @@ class _Run:
         self._clock: Clock = SystemClock()
 
     async def send(self, core: SqliteLedger) -> ProvisionerError | None:
-        """Provision what is pending; why the service stopped it, if it did."""
+        """Provision what is pending; the error that stopped it, if one did."""
         error: ProvisionerError | None = None
         self._connectors = core.pending_connectors(self._campaign)
         async with GroupCommitLedger(core) as ledger:
@@ -115,7 +117,7 @@ class _Run:
                     error = refused
             counts = await ledger.counts()
         self._emit(RunFinished(campaign=self._campaign.name, counts=counts, at=self._clock.time()))
-        return error
+        return error or self._stop.error
 
     def _has_work(self, counts: dict[JobState, int]) -> bool:
         ambiguous = self._settings.reconcile and counts.get(JobState.AMBIGUOUS)
@@ -128,6 +130,7 @@ class _Run:
             desk = settling(settlement, lane, self._clock, policy, self._emit)
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._stop.listen)
                     tasks.start_soon(self._drain_when_told, engine)
                     await self._unless_told(self._check_connectors(lane.gateway))
                     outcome = await self._work(engine, *desk)
@@ -155,7 +158,7 @@ class _Run:
 
     async def _drain_when_told(self, engine: Engine) -> None:
         await self._stop.wait()
-        engine.drain("asked to stop")
+        engine.drain(self._stop.reason)
 
     async def _unless_told(self, work: Awaitable[T]) -> T | None:
         """Do what may be dropped at any moment; None if it was."""
@@ -244,5 +247,5 @@ def each_of(*sinks: EventSink) -> EventSink:
     return emit
 
 
-def _ignore(_: Problem) -> None:
+def _ignore(_: object) -> None:
     pass

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from provisioner.halting import HaltRule
+
 RATE_WHEN_NONE_IS_GIVEN = 10.0
 
 
@@ -59,7 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     far our clock and the service's may be apart. `reconcile` False ends a run with its ambiguous
     rows unsettled, `audit` False without looking for what a 503 created. `limit` bounds the jobs
     of this run, None means all. `retry_failed` is an error code, or `*` for every failed row, or
-    None. `results` is `csv`, `jsonl` or None for the job file's own format.
+    None. `results` is `csv`, `jsonl` or None for the job file's own format. Breaking one of the
+    `halt` rules ends the run; one that would send more than `max_rows` is refused.
     """
 
     input: InputSettings | None = None
@@ -76,5 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     extend: bool = False
     retry_failed: str | None = None
     limit: int | None = None
+    halt: tuple[HaltRule, ...] = ()
+    max_rows: int | None = None
     preflight: bool = True
     results: str | None = None

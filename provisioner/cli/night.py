@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import anyio
+import click
 import msgspec
 
 from provisioner.cli.seclusion import secluded
@@ -20,7 +22,7 @@ from provisioner.emulator.child import start_child
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.numbers import COUNTRIES
 from provisioner.emulator.settings import EmulatorSettings
-from provisioner.errors import UsageError, ungrouped
+from provisioner.errors import TooManyRowsError, UsageError, ungrouped
 from provisioner.report import render_summary, summary_json
 from provisioner.run import Result, provision
 from provisioner.settings import Settings
@@ -34,12 +36,12 @@ def execute(jobs: str | None, options: dict[str, Any]) -> int:
     settings = run_settings(jobs, options)
     refuse_own_results(settings)
     with _service(settings, options) as settings:
-        result = anyio.run(
-            _until_done_or_told,
-            settings,
-            options,
-            backend_options={"use_uvloop": find_spec("uvloop") is not None},
-        )
+        try:
+            result = _run(settings, options)
+        except TooManyRowsError as refused:
+            if not _agreed(refused):
+                raise
+            result = _run(msgspec.structs.replace(settings, max_rows=None), options)
     if result.error is not None:
         say(str(result.error), result.error.hint)
     if options["json"]:
@@ -47,6 +49,23 @@ def execute(jobs: str | None, options: dict[str, Any]) -> int:
     else:
         show(render_summary(result.summary), newline=False)
     return result.exit_code
+
+
+def _run(settings: Settings, options: dict[str, Any]) -> Result:
+    return anyio.run(
+        _until_done_or_told,
+        settings,
+        options,
+        backend_options={"use_uvloop": find_spec("uvloop") is not None},
+    )
+
+
+def _agreed(refused: TooManyRowsError) -> bool:
+    """Whether somebody is there to ask, and says yes."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    tell(str(refused))
+    return click.confirm("Send them all?", err=True)
 
 
 @contextmanager

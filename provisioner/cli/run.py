@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from provisioner.cli import options as opt
-from provisioner.cli.values import RowsToRetry
+from provisioner.cli.values import HaltRules, RowsToRetry
 
 _RETRY_FAILED = "--retry-failed"
 
@@ -31,6 +31,7 @@ Examples:
   provisioner run jobs/campaign.csv --region us-east-1 --rate 10
   provisioner run jobs/campaign.csv --campaign '{stem}-{date}' --out results
   provisioner run --campaign campaign --retry-failed
+  provisioner run jobs/campaign.csv --max-rows 5000 --halt failed=5%,min=200
   provisioner run - --format jsonl --campaign night < jobs/campaign.jsonl""",
 )
 @click.argument("jobs", required=False)
@@ -86,6 +87,19 @@ Examples:
     help="Send failed rows again; with =CODE those that failed with this error code.",
 )
 @opt.option("--limit", type=click.IntRange(min=1), help="Jobs of this run at most.")
+@opt.option(
+    "--max-rows",
+    type=click.IntRange(min=1),
+    help="Ask before sending more rows than this; without a terminal, refuse.",
+)
+@opt.option("--yes", is_flag=True, help="Send however many rows there are, unasked.")
+@opt.option(
+    "--halt",
+    type=HaltRules(),
+    metavar="RULES",
+    default="",
+    help="End the run when too much fails, such as failed=5%,min=200 or failed=50.",
+)
 @opt.option(
     "--results", type=click.Choice(["csv", "jsonl"]), help="Default: the job file's own format."
 )

@@ -84,6 +84,8 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
         extend=options["extend"],
         retry_failed=options["retry_failed"],
         limit=options["limit"],
+        halt=options["halt"],
+        max_rows=None if options["yes"] else options["max_rows"],
         preflight=options["preflight"],
         results=options["results"],
     )

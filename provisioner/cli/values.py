@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
+
+if TYPE_CHECKING:
+    from provisioner.halting import HaltRule
 
 
 class Duration(click.ParamType[float]):
@@ -52,6 +55,26 @@ class Rate(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is not a number", param, ctx)
         return number
+
+
+class HaltRules(click.ParamType["tuple[HaltRule, ...]"]):
+    """Rules such as `failed=5%,min=200`, several after semicolons; none from an empty text."""
+
+    name = "rules"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[HaltRule, ...]:
+        """The rules; fails with what is wrong with one."""
+        from provisioner.halting import parse_halt  # noqa: PLC0415  # keeps --help light
+
+        try:
+            return parse_halt(str(value)) if value else ()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class RowsToRetry(click.ParamType[str | None]):

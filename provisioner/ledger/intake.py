@@ -98,6 +98,13 @@ class SqliteIntake:
         ).fetchone()[0]
         return Recorded(gone=gone, **self._tally)
 
+    def to_send(self) -> int:
+        """See the port."""
+        (rows,) = self._connection.execute(
+            SQL["count_to_send"], {"campaign_id": self._id, "recording": self._recording}
+        ).fetchone()
+        return int(rows)
+
     def held_by_another(self) -> str | None:
         """See the port."""
         if not self._tally["new"]:

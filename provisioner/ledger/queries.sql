@@ -47,6 +47,10 @@ UPDATE jobs SET number = ?, recording = ?, cells = ? WHERE id = ?
 SELECT count(*) FROM jobs
 WHERE campaign_id = :campaign_id AND problem IS NULL AND recording < :recording
 
+-- name: count_to_send
+SELECT count(*) FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'pending' AND recording = :recording
+
 -- name: lost_attempts
 UPDATE attempts SET state = 'unknown', verdict = 'ambiguous', error_code = 'ProcessDied',
     message = 'the process ended before the answer was recorded'
@@ -54,6 +58,12 @@ WHERE state = 'open' AND job_id IN (SELECT id FROM jobs WHERE state = 'in_flight
 
 -- name: lost_jobs
 UPDATE jobs SET state = 'ambiguous' WHERE state = 'in_flight'
+
+-- name: count_failed
+SELECT count(*) FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'failed'
+    AND (:code = '*'
+         OR :code = (SELECT error_code FROM attempts WHERE attempts.id = jobs.last_attempt))
 
 -- name: requeue_failed
 UPDATE jobs SET state = 'pending'

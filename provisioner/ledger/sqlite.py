@@ -116,6 +116,13 @@ class SqliteLedger:
         """See Registry."""
         return SqliteIntake(self._connection, self._path, campaign)
 
+    def failed(self, campaign_id: int, code: str) -> int:
+        """See Registry."""
+        (jobs,) = self._connection.execute(
+            SQL["count_failed"], {"campaign_id": campaign_id, "code": code}
+        ).fetchone()
+        return int(jobs)
+
     def requeue_failed(self, campaign_id: int, code: str) -> int:
         """See Registry."""
         with self.transaction():

@@ -23,7 +23,9 @@ _NEXT: dict[int, str] = {
         "The columns _error_code and _error_message of the failed and rejected files tell why; "
         "`--retry-failed` sends failed rows again."
     ),
-    ExitCode.HALTED: "Too many rows failed, so the rest was not sent. Find out why first.",
+    ExitCode.HALTED: (
+        "Too much went wrong, so the rest was not sent. Find out why before you send it."
+    ),
     ExitCode.NEEDS_REVIEW: (
         "Whether the rows that need review have a session is not known, so they are not sent "
         "again. `provisioner reconcile` settles them."
@@ -58,6 +60,7 @@ def seconds_text(seconds: float) -> str:
 
 def _lines(summary: Summary) -> Iterator[str]:
     yield from _wrapped(_headline(summary))
+    yield from _wrapped(f"Stopped: {summary.stopped}." if summary.stopped else "")
     yield from _wrapped(_NEXT.get(summary.exit_code, ""))
     yield from _wrapped(_AGAIN if summary.counts["pending"] else "")
     yield ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from provisioner.errors import ExitCode
+from provisioner.errors import ProvisionerError
 from provisioner.job import JobState
 from provisioner.ports import CallCounts, CampaignRecord, RowResult
 from provisioner.report.atomic import replaced
@@ -78,7 +78,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     `counts` are rows by result file and sum up to `input.rows`; `calls` are the campaign's over
     all its runs, `timing` is this run's. `causes` are the commonest first; `files` are the paths
-    of the result files by their names.
+    of the result files by their names. `stopped` is why the run ended before its rows did.
     """
 
     schema: int = 1
@@ -93,6 +93,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     files: dict[str, str] = {}
     audit: Audit = Audit()
+    stopped: str | None = None
 
 
 class Causes:
@@ -127,9 +128,13 @@ def summarize(
     counts: Mapping[JobState, int],
     calls: CallCounts,
     tally: RunTally,
-    stopped: ExitCode | None = None,
+    error: ProvisionerError | None = None,
 ) -> Summary:
-    """A run's summary: the ledger's counts and calls, and what the tally saw of this run."""
+    """A run's summary: the ledger's counts and calls, and what the tally saw of this run.
+
+    `error` is what stopped it, if anything did.
+    """
+    stopped = str(error) if error is not None else tally.stopped
     return Summary(
         campaign=campaign.name,
         input=InputFile(
@@ -141,11 +146,12 @@ def summarize(
         calls=calls,
         timing=_timing(tally),
         rate=Rate(asked=tally.rate_asked, learned=_rounded(tally.rate_learned)),
-        exit_code=exit_code(counts, stopped),
+        exit_code=exit_code(counts, error.exit_code if error is not None else None),
         version=_version(),
         audit=Audit(
             duplicates=tally.duplicates, orphans=tally.orphans, unlisted=tuple(tally.unlisted)
         ),
+        stopped=stopped and mask_numbers(stopped),
     )
 
 

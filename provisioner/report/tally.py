@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from provisioner.events import (
     CallSent,
+    DrainStarted,
     Event,
     JobSettled,
     ListingFailed,
@@ -112,19 +114,18 @@ class RecentRate:
 class RunTally:
     """An event sink that keeps what progress and summary show; time is the events' own.
 
-    `total` and `done` count rows: all of the campaign's, and those neither pending nor in flight.
-    `rate_asked` and `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait
-    to be settled, the first of them until `settled_at`, epoch seconds; 0 while calls are made.
-    `since_token` is the latency as the limiter sees it: from a call's token until its outcome is
-    durable.
+    `counts` are the campaign's rows by state, those in flight counted as pending. `rate_asked` and
+    `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait to be settled, the
+    first of them until `settled_at`, epoch seconds; 0 while calls are made. `stopped` is why no
+    call starts any more. `since_token` is the latency as the limiter sees it: from a call's token
+    until its outcome is durable.
     """
 
     def __init__(self) -> None:
         self.campaign = ""
         self.started: float | None = None
         self.ended: float | None = None
-        self.total = 0
-        self.done = 0
+        self.counts: dict[JobState, int] = {}
         self.calls = 0
         self.in_flight = 0
         self.throttled = 0
@@ -135,6 +136,7 @@ class RunTally:
         self.duplicates = 0
         self.orphans = 0
         self.unlisted: list[str] = []
+        self.stopped: str | None = None
         self.latency = LatencyHistogram()
         self.since_token = LatencyHistogram()
         self.bottleneck = Bottleneck()
@@ -142,33 +144,35 @@ class RunTally:
         self._last_sent = 0.0
         self._sent = RecentRate()
         self._settled = RecentRate()
+        self._folds: dict[type, Callable[[Any], None]] = {
+            CallSent: self._on_sent,
+            OutcomeRecorded: self._on_outcome,
+            RunStarted: self._on_started,
+            RateChanged: self._on_rate,
+            DrainStarted: self._on_drain,
+            SettlingStarted: self._on_settling,
+            JobSettled: self._on_settled,
+            ListingFailed: self._on_unlisted,
+            StrayFound: self._on_stray,
+            RunFinished: self._on_finished,
+        }
 
     def __call__(self, event: Event) -> None:
         """Fold one event in."""
         self.bottleneck(event)
-        match event:
-            case CallSent():
-                self._on_sent(event)
-            case OutcomeRecorded():
-                self._on_outcome(event)
-            case RunStarted():
-                self._on_started(event)
-            case RateChanged():
-                self.rate_learned = event.rate
-            case SettlingStarted():
-                self.ambiguous, self.settled_at = event.ambiguous, event.until
-            case JobSettled():
-                self._on_settled(event)
-            case ListingFailed():
-                self.unlisted.append(event.connector_id)
-            case StrayFound():
-                self.orphans += event.owned is None
-                self.duplicates += event.owned is not None
-            case RunFinished():
-                self.ended = event.at
-                self._take(event.counts)
-            case _:
-                pass
+        fold = self._folds.get(type(event))
+        if fold is not None:
+            fold(event)
+
+    @property
+    def total(self) -> int:
+        """The campaign's rows."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Those that are neither pending nor in flight."""
+        return self.total - sum(self.counts.get(state, 0) for state in _UNSTARTED)
 
     def rate_achieved(self) -> float:
         """Calls a second from the first call to the last; 0 for fewer than two."""
@@ -191,7 +195,7 @@ class RunTally:
         self.campaign = event.campaign
         self.started = event.at
         self.rate_asked = event.rate
-        self._take(event.counts)
+        self.counts = dict(event.counts)
 
     def _on_sent(self, event: CallSent) -> None:
         self.calls += 1
@@ -206,14 +210,35 @@ class RunTally:
         self.latency.record(event.latency)
         self.since_token.record(event.latency + event.recording)
         if event.state is not JobState.PENDING:
-            self.done = min(self.done + 1, self.total)
+            self._move(JobState.PENDING, event.state)
             self._settled.record(event.at)
+
+    def _on_rate(self, event: RateChanged) -> None:
+        self.rate_learned = event.rate
+
+    def _on_drain(self, event: DrainStarted) -> None:
+        self.stopped = event.reason
+
+    def _on_settling(self, event: SettlingStarted) -> None:
+        self.ambiguous, self.settled_at = event.ambiguous, event.until
 
     def _on_settled(self, event: JobSettled) -> None:
         self.ambiguous = max(self.ambiguous - 1, 0)
-        if event.state is JobState.PENDING:
-            self.done = max(self.done - 1, 0)
+        self._move(JobState.AMBIGUOUS, event.state)
 
-    def _take(self, counts: Mapping[JobState, int]) -> None:
-        self.total = sum(counts.values())
-        self.done = self.total - sum(counts.get(state, 0) for state in _UNSTARTED)
+    def _on_unlisted(self, event: ListingFailed) -> None:
+        self.unlisted.append(event.connector_id)
+
+    def _on_stray(self, event: StrayFound) -> None:
+        self.orphans += event.owned is None
+        self.duplicates += event.owned is not None
+
+    def _on_finished(self, event: RunFinished) -> None:
+        self.ended = event.at
+        self.counts = dict(event.counts)
+
+    def _move(self, before: JobState, after: JobState) -> None:
+        """A row goes from a state to another; the sum stays what it was."""
+        if self.counts.get(before):
+            self.counts[before] -= 1
+            self.counts[after] = self.counts.get(after, 0) + 1

@@ -96,6 +96,17 @@ def test_the_same_content_in_an_unfinished_campaign_is_refused(
     assert "'night'" in said
 
 
+def test_many_rows_need_a_yes_where_nobody_can_be_asked(
+    terminal: Terminal, emulator: Emulator, run: Callable[..., tuple[int, str]]
+) -> None:
+    terminal.jobs(5)
+    code, said = run("--max-rows", 4)
+    assert code == 65
+    assert "--yes" in said
+    assert emulator.sessions() == []
+    assert run("--max-rows", 4, "--yes")[0] == 0
+
+
 def test_nothing_listening(terminal: Terminal) -> None:
     terminal.jobs(1)
     done = terminal("run", "night.csv", "--endpoint-url", f"http://127.0.0.1:{unused_port()}")
@@ -173,6 +184,7 @@ def test_what_cannot_be_written(
         ("run", "night.csv", "--rate", "nan"),
         ("plan", "night.csv", "--rate", "nan"),
         ("run", "failed.csv", "--emulate", "--out", "."),
+        ("run", "night.csv", "--halt", "failed=lots"),
         ("run", "night.csv", "--timeout", "soon"),
         ("run", "night.csv", "--timeout", "0s"),
         ("run", "night.csv", "--campaign", "a/b", "--emulate"),

@@ -19,7 +19,9 @@ from tests.e2e.conftest import COMMAND, Emulator, Terminal, environment
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def shown(terminal: Terminal, *arguments: object, **variables: str) -> tuple[int, str]:
+def shown(
+    terminal: Terminal, *arguments: object, typed: str = "", **variables: str
+) -> tuple[int, str]:
     """The exit code and everything a terminal of 80 columns got, escape sequences included."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -32,6 +34,7 @@ def shown(terminal: Terminal, *arguments: object, **variables: str) -> tuple[int
         stderr=follower,
     ) as process:
         os.close(follower)
+        os.write(leader, typed.encode())
         text = b""
         try:
             while chunk := os.read(leader, 4096):
@@ -63,6 +66,18 @@ def test_a_terminal_shows_progress_in_one_line(terminal: Terminal, emulator: Emu
     assert all(len(line) <= 80 for line in lines)
     assert re.search(r"\d+/100 .*/s .*throttled .*in flight .*ETA", lines[-1])
     assert "all 100 rows created" in text
+
+
+@pytest.mark.parametrize(("answer", "code", "sessions"), [("y\n", 0, 5), ("n\n", 65, 0)])
+def test_a_terminal_is_asked_before_many_rows_are_sent(
+    terminal: Terminal, emulator: Emulator, answer: str, code: int, sessions: int
+) -> None:
+    terminal.jobs(5)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--max-rows", 4)
+    ended, text = shown(terminal, *args, typed=answer)
+    assert ended == code
+    assert "5 rows would be sent" in text
+    assert len(emulator.sessions()) == sessions
 
 
 def test_a_terminal_without_colours_gets_none(terminal: Terminal, emulator: Emulator) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 import provisioner
@@ -16,14 +17,16 @@ from provisioner import (
     ExitCode,
     InputSettings,
     PaceSettings,
+    RowDefaults,
     ServiceSettings,
     Settings,
     provision,
 )
 from provisioner.emulator.http import RunningServer, serve
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
-from provisioner.errors import InputRefusedError, UsageError
+from provisioner.errors import InputRefusedError, TooManyRowsError, UsageError
 from provisioner.events import CallSent, RunFinished, RunStarted
+from provisioner.halting import parse_halt
 from provisioner.job import Problem
 
 
@@ -176,6 +179,61 @@ async def test_an_unfinished_write_of_results_can_be_repeated(
     again = await provision(settings)
     assert again.summary.timing.latency.max is None
     assert again.summary.counts["created"] == 30
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[RunningServer]:
+    """A service that lets no session live longer than ten minutes."""
+    async with serve(EmulatorSettings(maximum_expiry_minutes=10)) as server:
+        yield server
+
+
+async def test_a_halt_rule_ends_the_run_and_the_next_judges_its_own_rows(
+    jobs: Path, strict: RunningServer
+) -> None:
+    settings = night(jobs, strict.url, halt=parse_halt("failed=3"))
+    service = ServiceSettings(endpoint_url=strict.url, connections=1)
+    too_long = InputSettings(path=str(jobs), defaults=RowDefaults(expiry_minutes=60))
+    settings = msgspec.structs.replace(settings, service=service, input=too_long)
+    for failed in (3, 6):
+        result = await provision(settings)
+        assert result.exit_code is ExitCode.HALTED
+        assert result.summary.counts["failed"] == failed
+        assert result.summary.counts["pending"] == 30 - failed
+        assert "failed=3: 3 of 3 rows" in (result.summary.stopped or "")
+        written = json.loads((result.out / "summary.json").read_text("utf-8"))
+        assert written["exit_code"] == 4
+
+
+async def test_a_run_of_too_many_rows_is_refused_and_leaves_nothing_recorded(
+    jobs: Path, server: RunningServer
+) -> None:
+    with pytest.raises(TooManyRowsError, match="30 rows would be sent, more than the 29"):
+        await provision(night(jobs, server.url, max_rows=29))
+    assert (await provision(night(jobs, server.url, campaign="other"))).exit_code is ExitCode.OK
+
+
+async def test_the_rows_of_this_run_count_not_those_of_the_file(
+    jobs: Path, server: RunningServer
+) -> None:
+    await provision(night(jobs, server.url, limit=5, max_rows=5))
+    with pytest.raises(TooManyRowsError, match="25 rows"):
+        await provision(night(jobs, server.url, max_rows=24))
+    assert (await provision(night(jobs, server.url, max_rows=25))).exit_code is ExitCode.OK
+
+
+async def test_failed_rows_to_be_sent_again_count_and_stay_failed_when_refused(
+    jobs: Path, strict: RunningServer
+) -> None:
+    settings = night(jobs, strict.url)
+    too_long = InputSettings(path=str(jobs), defaults=RowDefaults(expiry_minutes=60))
+    settings = msgspec.structs.replace(settings, input=too_long)
+    assert (await provision(settings)).exit_code is ExitCode.ROWS_FAILED
+    again = msgspec.structs.replace(settings, retry_failed="*", max_rows=20)
+    with pytest.raises(TooManyRowsError, match="30 rows"):
+        await provision(again)
+    other = msgspec.structs.replace(again, retry_failed="ThrottledClientException")
+    assert (await provision(other)).summary.counts["failed"] == 30
 
 
 def test_every_public_name_can_be_imported() -> None:

@@ -4,8 +4,15 @@ import stat
 import msgspec
 import pytest
 
-from provisioner.errors import ExitCode
-from provisioner.events import CallSent, OutcomeRecorded, RateChanged, RunFinished, RunStarted
+from provisioner.errors import ExitCode, HaltedError
+from provisioner.events import (
+    CallSent,
+    DrainStarted,
+    OutcomeRecorded,
+    RateChanged,
+    RunFinished,
+    RunStarted,
+)
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.report import (
@@ -62,8 +69,8 @@ def finished_tally():
     return tally
 
 
-def summary(counts=COUNTS, stopped=None, **more):
-    told = summarize(CAMPAIGN, counts, CALLS, finished_tally(), stopped)
+def summary(counts=COUNTS, **more):
+    told = summarize(CAMPAIGN, counts, CALLS, finished_tally())
     return msgspec.structs.replace(told, **more)
 
 
@@ -103,7 +110,22 @@ def test_summary_json_has_the_members_of_the_contract():
         "causes": [],
         "files": {},
         "audit": {"duplicates": 0, "orphans": 0, "unlisted": []},
+        "stopped": None,
     }
+
+
+def test_an_error_that_stopped_the_run_gives_the_reason_and_the_code():
+    error = HaltedError("halted: +14155550100")
+    told = summarize(CAMPAIGN, COUNTS, CALLS, finished_tally(), error)
+    assert (told.stopped, told.exit_code) == ("halted: +1415***0100", ExitCode.HALTED)
+
+
+def test_a_drain_gives_the_reason():
+    tally = finished_tally()
+    tally(DrainStarted(reason="asked to stop", in_flight=0, at=NOON))
+    told = summarize(CAMPAIGN, COUNTS, CALLS, tally)
+    assert told.stopped == "asked to stop"
+    assert "\nStopped: asked to stop.\n" in render_summary(told)
 
 
 def test_a_run_that_never_began_has_no_timing():
@@ -230,16 +252,18 @@ def test_a_complete_campaign_needs_nothing_more():
     assert told.splitlines()[:2] == ["Campaign july is complete: all 10 rows created.", ""]
 
 
-@pytest.mark.parametrize("stopped", [None, *ExitCode])
+@pytest.mark.parametrize("stopped", list(ExitCode))
 def test_pending_rows_are_to_be_resumed_whatever_stopped_the_run(stopped):
-    told = render_summary(summary({CREATED: 1, PENDING: 1, FAILED: 1}, stopped))
+    told = render_summary(summary({CREATED: 1, PENDING: 1, FAILED: 1}, exit_code=stopped))
     assert "stopped early" in told
     assert "Run the same command again to go on with the pending rows." in told
 
 
 def test_no_line_is_wider_than_80_columns():
     counts = dict.fromkeys(JobState, 999_999)
-    lines = render_summary(summary(counts, ExitCode.SERVICE)).splitlines()
+    lines = render_summary(
+        summary(counts, exit_code=ExitCode.SERVICE, stopped="many words " * 20)
+    ).splitlines()
     assert max(map(len, lines)) <= 80
 
 
