@@ -1,4 +1,4 @@
-"""The installed command, against an emulator of its own on loopback."""
+"""The command as it is typed, against an emulated service on loopback."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from urllib.request import Request, urlopen
 
-import boto3
 import pytest
+from anyio.from_thread import start_blocking_portal
+
+from provisioner.cli import main
+from provisioner.emulator.http import serve
+from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 
 COMMAND = Path(sys.executable).with_name("provisioner")
-CONNECTOR = "abcdef1ghij2klmno3pqr4"
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/chime/aws4_request"}
 
 
 def environment() -> dict[str, str]:
@@ -31,12 +36,30 @@ def environment() -> dict[str, str]:
 
 
 class Terminal:
-    """A folder to stand in and the command to type."""
+    """A folder to stand in and the command to type.
 
-    def __init__(self, folder: Path) -> None:
+    A call runs the command in this process, which is quick; `process` and `start` run the one
+    that is installed, for what only a process of its own has: signals, streams, its death.
+    """
+
+    def __init__(self, folder: Path, captured: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
+        self._captured = captured
 
-    def __call__(
+    def __call__(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        typed = ["provisioner", *map(str, arguments)]
+        self._captured.readouterr()
+        with (
+            chdir(self.folder),
+            patch.dict(os.environ, environment() | variables, clear=True),
+            patch.multiple(sys, argv=typed, stdout=sys.stdout, stderr=sys.stderr),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        said = self._captured.readouterr()
+        return subprocess.CompletedProcess(typed, int(ended.value.code or 0), said.out, said.err)
+
+    def process(
         self, *arguments: object, text: str | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -74,64 +97,49 @@ class Terminal:
 
 
 class Emulator:
-    """A running `provisioner emulate`."""
+    """An emulated service that answers at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def sessions(self, connector: str = CONNECTOR) -> list[dict[str, Any]]:
         """Every session of a connector, as the service lists it."""
-        client = boto3.client(
-            "chime-sdk-voice",
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id="emulator",
-            aws_secret_access_key="emulator",
-        )
         found: list[dict[str, Any]] = []
-        token: dict[str, str] = {}
-        while True:
-            page = client.list_proxy_sessions(VoiceConnectorId=connector, MaxResults=99, **token)
+        path = f"/voice-connectors/{connector}/proxy-sessions?max-results=99"
+        page = self._get(path)
+        found += page["ProxySessions"]
+        while "NextToken" in page:
+            page = self._get(f"{path}&next-token={page['NextToken']}")
             found += page["ProxySessions"]
-            if "NextToken" not in page:
-                client.close()
-                return found
-            token = {"NextToken": page["NextToken"]}
+        return found
 
     def peak(self) -> int:
         """The most CreateProxySession requests in any second."""
-        with urllib.request.urlopen(f"{self.url}/_emulator/state", timeout=10) as answer:  # noqa: S310  # loopback
-            return int(json.load(answer)["peaks"]["CreateProxySession"])
+        return int(self._get("/_emulator/state")["peaks"]["CreateProxySession"])
 
     def faults(self, text: str) -> None:
         """Change the faults from here on."""
-        request = urllib.request.Request(f"{self.url}/_emulator/faults", text.encode())  # noqa: S310  # loopback
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310  # loopback
+        self._read(Request(f"{self.url}/_emulator/faults", text.encode()))  # noqa: S310  # loopback
+
+    def _get(self, path: str) -> Any:  # any JSON
+        return json.loads(self._read(Request(f"{self.url}{path}", headers=SIGNED)))  # noqa: S310  # loopback
+
+    def _read(self, request: Request) -> bytes:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310  # loopback
+            read: bytes = answer.read()
+            return read
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    return Terminal(tmp_path)
-
-
-@contextmanager
-def running_emulator(terminal: Terminal, *arguments: object) -> Iterator[Emulator]:
-    with terminal.start("emulate", "--port", 0, *arguments) as process:
-        try:
-            assert process.stdout is not None
-            yield Emulator(process.stdout.readline().strip())
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+def terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(tmp_path, capfd)
 
 
 @pytest.fixture
-def emulators(terminal: Terminal) -> Iterator[Callable[..., Emulator]]:
-    """Starts emulators with the arguments given."""
-    with ExitStack() as stack:
-        yield lambda *arguments: stack.enter_context(running_emulator(terminal, *arguments))
-
-
-@pytest.fixture
-def emulator(emulators: Callable[..., Emulator]) -> Emulator:
-    return emulators()
+def emulator() -> Iterator[Emulator]:
+    """The service, in a thread of this process."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serve(EmulatorSettings())) as server,
+    ):
+        yield Emulator(server.url)

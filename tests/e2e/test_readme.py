@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,9 +47,13 @@ def test_the_main_job_against_aws(desk: Terminal, emulator: Emulator) -> None:
     assert len(emulator.sessions()) == 3000
 
 
-def test_the_emulator_starts_as_shown(emulators: Callable[..., Emulator]) -> None:
+def test_the_emulator_starts_as_shown(terminal: Terminal) -> None:
     shown = next(each for each in commands("provisioner") if each[0] == "emulate")
-    assert emulators(*shown[3:]).sessions() == []
+    with terminal.start(*(each.replace("8080", "0") for each in shown)) as process:
+        assert process.stdout is not None
+        assert Emulator(process.stdout.readline().strip()).sessions() == []
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="needs the AWS CLI")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +66,8 @@ def test_a_recorded_campaign_resumes_without_its_file(
     assert len(emulator.sessions()) == 6
 
 
-def test_throttles_and_transient_faults_are_retried(
-    terminal: Terminal, emulators: Callable[..., Emulator]
-) -> None:
-    emulator = emulators("--faults", "throttle=10%,unavailable=10%")
+def test_throttles_and_transient_faults_are_retried(terminal: Terminal, emulator: Emulator) -> None:
+    emulator.faults("throttle=10%,unavailable=10%")
     terminal.jobs(100)
     done = terminal("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500, "--json")
     assert done.returncode == 0, done.stderr
@@ -81,9 +78,9 @@ def test_throttles_and_transient_faults_are_retried(
 
 
 def test_an_unsettled_call_needs_review_and_is_never_repeated(
-    terminal: Terminal, emulators: Callable[..., Emulator]
+    terminal: Terminal, emulator: Emulator
 ) -> None:
-    emulator = emulators("--faults", "failure_after=20%,lost=20%")
+    emulator.faults("failure_after=20%,lost=20%")
     terminal.jobs(50)
     url = emulator.url
     args = ("run", "night.csv", "--endpoint-url", url, "--rate", 500, "--no-reconcile")
@@ -96,9 +93,9 @@ def test_an_unsettled_call_needs_review_and_is_never_repeated(
 
 
 def test_ambiguous_calls_are_settled_before_the_run_ends(
-    terminal: Terminal, emulators: Callable[..., Emulator]
+    terminal: Terminal, emulator: Emulator
 ) -> None:
-    emulator = emulators("--faults", "failure_after=10%,failure_before=10%,lost=10%,reset=10%")
+    emulator.faults("failure_after=10%,failure_before=10%,lost=10%,reset=10%")
     terminal.jobs(50)
     url = emulator.url
     args = ("run", "night.csv", "--endpoint-url", url, "--rate", 500, "--settle", "1500ms")
@@ -115,9 +112,9 @@ def test_ambiguous_calls_are_settled_before_the_run_ends(
 
 
 def test_every_row_is_in_exactly_one_file_and_counts_sum_up(
-    terminal: Terminal, emulators: Callable[..., Emulator]
+    terminal: Terminal, emulator: Emulator
 ) -> None:
-    emulator = emulators("--faults", "failure_before=20%")
+    emulator.faults("failure_before=20%")
     good = [f"+12065550100,+1312{n:07},{CONNECTOR}" for n in range(20)]
     rows = ["participant_1,participant_2,voice_connector_id", *good, good[0], "x,y,z"]
     terminal.write("night.csv", "\n".join(rows))
@@ -162,7 +159,7 @@ def test_jsonl_rows_shaped_like_the_api_come_back_as_jsonl(
 
 def test_standard_input_is_a_job_file(terminal: Terminal, emulator: Emulator) -> None:
     text = "participant_1,participant_2\n+12065550100,+12065550101\n"
-    done = terminal(
+    done = terminal.process(
         "run", "-", "--voice-connector-id", CONNECTOR, "--endpoint-url", emulator.url, text=text
     )
     assert done.returncode == 0, done.stderr
@@ -177,10 +174,8 @@ def test_a_result_file_is_a_job_file(terminal: Terminal, emulator: Emulator) -> 
     assert len(emulator.sessions()) == 6
 
 
-def test_failed_rows_are_sent_again_when_asked(
-    terminal: Terminal, emulators: Callable[..., Emulator]
-) -> None:
-    emulator = emulators("--faults", "throttle=100%")
+def test_failed_rows_are_sent_again_when_asked(terminal: Terminal, emulator: Emulator) -> None:
+    emulator.faults("throttle=100%")
     terminal.jobs(3)
     args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
     assert terminal(*args, "--max-attempts", 1).returncode == 3
@@ -197,10 +192,8 @@ def test_files_are_private(terminal: Terminal, emulator: Emulator) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_no_phone_number_reaches_the_log(
-    terminal: Terminal, emulators: Callable[..., Emulator]
-) -> None:
-    emulator = emulators("--faults", "failure_after=30%,throttle=30%")
+def test_no_phone_number_reaches_the_log(terminal: Terminal, emulator: Emulator) -> None:
+    emulator.faults("failure_after=30%,throttle=30%")
     terminal.jobs(20)
     args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500, "--log-level")
     done = terminal(*args, "debug", "--settle", "1500ms")

@@ -143,7 +143,7 @@ def test_help_into_a_reader_that_has_left_is_no_error(terminal: Terminal, comman
 def test_what_the_encoding_lacks_is_escaped(terminal: Terminal, emulator: Emulator) -> None:
     terminal.jobs(1)
     args = ("run", "night.csv", "--endpoint-url", emulator.url, "--campaign", "日本")
-    done = terminal(*args, PYTHONIOENCODING="latin-1")
+    done = terminal.process(*args, PYTHONIOENCODING="latin-1")
     assert done.returncode == ExitCode.OK
     assert r"\u65e5\u672c" in done.stdout
 
@@ -165,9 +165,9 @@ def test_a_broken_installation_is_told_without_a_traceback(terminal: Terminal) -
     (terminal.folder / "uvloop.py").write_text("raise RuntimeError('call +14155550100')\n")
     terminal.jobs(1)
     args = ("run", "night.csv", "--region", "us-east-1")
-    done = terminal(*args, PYTHONPATH=str(terminal.folder))
+    done = terminal.process(*args, PYTHONPATH=str(terminal.folder))
     assert done.returncode == 1
     assert "unexpected RuntimeError: call +1415***0100" in done.stderr
     assert "Traceback" not in done.stderr
-    told = terminal(*args, PYTHONPATH=str(terminal.folder), PROVISIONER_TRACEBACK="1")
+    told = terminal.process(*args, PYTHONPATH=str(terminal.folder), PROVISIONER_TRACEBACK="1")
     assert "Traceback" in told.stderr
