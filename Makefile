@@ -25,8 +25,9 @@ simulate: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(EVERY_STEP),--every-step) \
 	  $(if $(ABLATIONS),--ablations)
 
+# Against other clients, under real conditions, at scale: benchmarks/results/. QUICK=1 takes 3 minutes.
 bench: $(VENV)/.dev
-	@$(BIN)/python benchmarks/spine.py
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 $(VENV)/.runtime: .ci/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

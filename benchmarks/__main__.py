@@ -1,0 +1,65 @@
+"""Measure and write benchmarks/results/.
+
+make bench                            all of it, less than 12 minutes on two cores
+make bench QUICK=1                    less than 3
+python -m benchmarks --only peers     one part: peers, conditions, scaling
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.compare import Comparison, compare
+from benchmarks.pages import comparison_page, comparison_picture
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def peers(folder: Path, *, quick: bool) -> None:
+    """Everybody's calls; written after every round."""
+
+    def write(found: Comparison) -> None:
+        write_result("peers.md", comparison_page(found))
+        if any(line.samples for line in found.lines):
+            write_result("peers.svg", comparison_picture(found))
+
+    compare(folder, rounds=3 if quick else 5, scale=0.4 if quick else 1.0, told=write)
+
+
+def write_result(name: str, text: str) -> None:
+    """One file of the results."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(text, "utf-8")
+
+
+PARTS: dict[str, Callable[..., None]] = {"peers": peers}
+
+
+def main() -> int:
+    """Every part asked for, in a folder that is gone afterwards; 1 when one of them failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    options = parser.parse_args()
+    failed = 0
+    for name in [options.only] if options.only else PARTS:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="provisioner-bench-") as folder:
+            try:
+                PARTS[name](Path(folder), quick=options.quick)
+            except Exception as error:  # noqa: BLE001  # the other parts still count
+                failed = 1
+                print(f"{name} failed: {error}", file=sys.stderr)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
