@@ -11,7 +11,8 @@ from provisioner.errors import InputRefusedError, ProvisionerError, UsageError
 from provisioner.intake import IntakePolicy, ProblemSink, admit, refuse_too_many
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, SqliteReader
-from provisioner.ports import CampaignRecord, NewCampaign, Source
+from provisioner.ports import Source
+from provisioner.record import CampaignRecord, NewCampaign
 from provisioner.report import (
     Causes,
     RunTally,

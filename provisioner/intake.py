@@ -10,7 +10,8 @@ import msgspec
 
 from provisioner.errors import InputRefusedError, TooManyRowsError
 from provisioner.job import Problem, Row
-from provisioner.ports import CampaignRecord, Intake, NewCampaign, Recorded, Registry, Source
+from provisioner.ports import Intake, Registry, Source
+from provisioner.record import CampaignRecord, NewCampaign, Recorded
 from provisioner.session import session_name
 
 _ROWS_AT_ONCE = 1_000

@@ -9,8 +9,9 @@ from provisioner.engine import Lane
 from provisioner.errors import ProvisionerError
 from provisioner.events import EventSink, ListingFailed
 from provisioner.job import Outcome, Verdict
-from provisioner.ports import Clock, SessionPage, Settlement
+from provisioner.ports import Clock, Settlement
 from provisioner.rulings import Listing, ended_at
+from provisioner.session import SessionPage
 
 _JUMP = 5.0
 _FIRST_PAUSE = 0.2

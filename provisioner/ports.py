@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
-import msgspec
-
 from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
+from provisioner.record import CallCounts, CampaignRecord, Layout, NewCampaign, Recorded, RowResult
 from provisioner.rulings import Decision, Question, Stray, Unsent
-from provisioner.session import ConnectorProxy, Session, SessionRequest
+from provisioner.session import ConnectorProxy, Session, SessionPage, SessionRequest
 
 
 class Clock(Protocol):
@@ -23,19 +22,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after at least `seconds`; cancellable."""
-
-
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """The shape of a job file, so that result files can have the same.
-
-    `format` is `csv` or `jsonl`; `delimiter` and `bom` matter to CSV only. `columns` are the
-    row's own, in order; for JSONL the union of the keys seen so far.
-    """
-
-    format: str
-    delimiter: str = ","
-    bom: bool = False
-    columns: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -56,45 +42,6 @@ class Source(Protocol):
 
     def layout(self) -> Layout:
         """Valid once `rows` is exhausted (CSV: once it has begun)."""
-
-
-class CampaignRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign as the ledger knows it. `defaults` is canonical JSON of the row defaults.
-
-    `connectors` are the voice connector ids of its jobs; `created_at` is epoch seconds.
-    """
-
-    id: int
-    name: str
-    input_name: str
-    input_sha256: str
-    defaults: str
-    layout: Layout
-    connectors: tuple[str, ...]
-    created_at: float
-
-
-class NewCampaign(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign about to be recorded, or recorded again; members as in CampaignRecord."""
-
-    name: str
-    input_name: str
-    input_sha256: str
-    defaults: str
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What recording a job file came to, in rows.
-
-    `new + same + rejected + duplicates` is the file's rows; `gone` are jobs of the campaign that
-    the file no longer has.
-    """
-
-    new: int = 0
-    same: int = 0
-    gone: int = 0
-    rejected: int = 0
-    duplicates: int = 0
 
 
 class Intake(Protocol):
@@ -171,13 +118,6 @@ class Ledger(Protocol):
 
     async def counts(self) -> dict[JobState, int]:
         """The campaign's rows by state; states without rows are absent."""
-
-
-class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a listing; `next_token` leads to the next one, None on the last."""
-
-    sessions: tuple[Session, ...]
-    next_token: str | None = None
 
 
 class Settlement(Protocol):
@@ -261,36 +201,6 @@ class RetryPolicy(Protocol):
 
     def delay(self, outcome: Outcome, attempts: int) -> float | None:
         """Seconds until the next attempt after `attempts` of this run; None: no more."""
-
-
-class RowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One row with what became of it, as result files and summaries need it.
-
-    `cells` as in `Row`. `request` is None for a row that was turned away.
-    `session_json` is the service's ProxySession as JSON, None without one.
-    `error_code`/`error_message` are the last attempt's, or the row's problems.
-    """
-
-    number: int
-    cells: str
-    key: str | None
-    state: JobState
-    request: SessionRequest | None = None
-    session_json: bytes | None = None
-    attempts: int = 0
-    error_code: str | None = None
-    error_message: str | None = None
-    request_id: str | None = None
-
-
-class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign's attempts over all its runs; each is one request on the wire."""
-
-    attempts: int = 0
-    throttled: int = 0
-    retried: int = 0
-    ambiguous: int = 0
-    adopted: int = 0
 
 
 class LedgerReader(Protocol):

@@ -15,7 +15,7 @@ from provisioner.events import Event, EventSink, JobSettled
 from provisioner.intake import ProblemSink
 from provisioner.job import Outcome
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
-from provisioner.ports import CampaignRecord
+from provisioner.record import CampaignRecord
 from provisioner.report import exit_code, file_counts, iso
 from provisioner.rulings import Stray
 from provisioner.run import each_of, open_lane, settle_policy, settling

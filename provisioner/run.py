@@ -29,7 +29,8 @@ from provisioner.job import JobState, Outcome
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
 from provisioner.listing import Lister
 from provisioner.pacing import build_limiter
-from provisioner.ports import CampaignRecord, Clock, Gateway, Settlement
+from provisioner.ports import Clock, Gateway, Settlement
+from provisioner.record import CampaignRecord
 from provisioner.report import RunTally, Summary, ensure_writable
 from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings

@@ -98,6 +98,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return None
 
 
+class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a listing; `next_token` leads to the next one, None on the last."""
+
+    sessions: tuple[Session, ...]
+    next_token: str | None = None
+
+
 class ConnectorProxy(msgspec.Struct, frozen=True, kw_only=True):
     """A connector's proxy configuration, from GetVoiceConnectorProxy."""
 

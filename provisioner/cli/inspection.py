@@ -15,7 +15,7 @@ from provisioner.errors import ExitCode
 from provisioner.intake import ProblemSink, record
 from provisioner.job import Problem
 from provisioner.ledger import Forecast, open_forecast
-from provisioner.ports import Recorded
+from provisioner.record import Recorded
 from provisioner.report import problems_json, render_problems
 from provisioner.settings import Settings
 from provisioner.source import open_source

@@ -12,7 +12,7 @@ from provisioner.campaign import out_folder, write_campaign
 from provisioner.cli.speech import show
 from provisioner.errors import ConfigurationError, ExitCode, UsageError
 from provisioner.ledger import SqliteReader, ledger_path, open_reader
-from provisioner.ports import CampaignRecord
+from provisioner.record import CampaignRecord
 from provisioner.report import (
     RunTally,
     Summary,

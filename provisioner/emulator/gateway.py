@@ -12,8 +12,14 @@ from provisioner.emulator.refusal import Refusal
 from provisioner.emulator.requests import ProxyAnswer, ProxySessionAnswer, ProxySessionsAnswer
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
 from provisioner.job import TOO_LATE, Outcome, Verdict
-from provisioner.ports import Clock, SessionPage
-from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest, mask_numbers
+from provisioner.ports import Clock
+from provisioner.session import (
+    LIST_PAGE_MAXIMUM,
+    ConnectorProxy,
+    SessionPage,
+    SessionRequest,
+    mask_numbers,
+)
 
 _VERDICTS = {
     400: Verdict.REFUSED,

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from provisioner.job import Outcome, Verdict
-from provisioner.ports import SessionPage
-from provisioner.session import ConnectorProxy, Session
+from provisioner.session import ConnectorProxy, Session, SessionPage
 
 
 def created(parsed: Mapping[str, Any]) -> Outcome:

@@ -15,8 +15,8 @@ from provisioner.gateway.client import SERVICE, Client, connect_timeout, open_cl
 from provisioner.gateway.connector import unusable, usable
 from provisioner.gateway.fence import TooLateError, leaving_by, refuse_late
 from provisioner.job import TOO_LATE, Outcome, Verdict
-from provisioner.ports import Clock, Gateway, RetryPolicy, SessionPage
-from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionRequest
+from provisioner.ports import Clock, Gateway, RetryPolicy
+from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionPage, SessionRequest
 from provisioner.settings import ServiceSettings
 
 CREATE = "CreateProxySession"

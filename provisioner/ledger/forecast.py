@@ -13,7 +13,7 @@ from provisioner.job import JobState
 from provisioner.ledger.connection import connect_to_read, connect_to_throwaway, read_only_uri
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.statements import SQL
-from provisioner.ports import NewCampaign
+from provisioner.record import NewCampaign
 
 
 class Expiries(msgspec.Struct, frozen=True, kw_only=True):

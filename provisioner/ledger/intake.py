@@ -16,7 +16,7 @@ from provisioner.ledger.connection import writing
 from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
-from provisioner.ports import CampaignRecord, Layout, NewCampaign, Recorded
+from provisioner.record import CampaignRecord, Layout, NewCampaign, Recorded
 from provisioner.session import SessionRequest, mask_numbers
 
 _ENCODER = msgspec.json.Encoder()

@@ -13,7 +13,7 @@ import msgspec
 from provisioner.job import JobState
 from provisioner.ledger.connection import connect_to_read, unusable
 from provisioner.ledger.statements import SQL
-from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
+from provisioner.record import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.session import SessionRequest
 
 _REQUESTS = msgspec.json.Decoder(SessionRequest)

@@ -19,7 +19,7 @@ from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
-from provisioner.ports import CampaignRecord, NewCampaign
+from provisioner.record import CampaignRecord, NewCampaign
 from provisioner.session import Session, SessionRequest
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from provisioner.job import RESULT_COLUMNS
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report.record import own_cells, record
 
 _BYTE_ORDER_MARK = "\ufeff"

@@ -7,7 +7,7 @@ from typing import TextIO
 import msgspec
 
 from provisioner.job import RESULT_COLUMNS
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report.record import own_cells, record
 
 _Ours = msgspec.defstruct("_Ours", RESULT_COLUMNS, frozen=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from provisioner.job import JobState
-from provisioner.ports import RowResult
+from provisioner.record import RowResult
 from provisioner.session import Session, SessionRequest
 
 FILES: dict[JobState, str] = {

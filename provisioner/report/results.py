@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report.atomic import cannot_write, replaced
 from provisioner.report.csv_results import CsvResults
 from provisioner.report.jsonl_results import JsonlResults

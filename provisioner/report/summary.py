@@ -9,7 +9,7 @@ import msgspec
 
 from provisioner.errors import ProvisionerError
 from provisioner.job import JobState
-from provisioner.ports import CallCounts, CampaignRecord, RowResult
+from provisioner.record import CallCounts, CampaignRecord, RowResult
 from provisioner.report.atomic import replaced
 from provisioner.report.bottleneck import Limits
 from provisioner.report.exits import exit_code, file_counts

@@ -6,7 +6,7 @@ from operator import itemgetter
 import msgspec
 
 from provisioner.job import Row
-from provisioner.ports import Layout
+from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
 from provisioner.source.csv_records import BrokenRecordError, split_record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provisioner.errors import ConfigurationError, InputMissingError, InputRefusedError
 from provisioner.job import Row
-from provisioner.ports import Layout
+from provisioner.record import Layout
 from provisioner.settings import InputSettings
 from provisioner.source.csv_header import DELIMITERS, read_header
 from provisioner.source.csv_rows import CsvRows

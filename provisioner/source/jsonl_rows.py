@@ -7,7 +7,7 @@ import msgspec
 
 from provisioner.errors import InputRefusedError
 from provisioner.job import Row
-from provisioner.ports import Layout
+from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS
 from provisioner.source.jsonl_fields import gather
 from provisioner.source.jsonl_shape import Shape, shape_of

@@ -11,7 +11,8 @@ import pytest
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, SqliteLedger
-from provisioner.ports import Layout, Ledger, NewCampaign
+from provisioner.ports import Ledger
+from provisioner.record import Layout, NewCampaign
 from provisioner.session import Participant, Session, SessionRequest
 
 CREATED = Outcome(

@@ -16,7 +16,8 @@ from provisioner.job import Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.statements import SCAN_SCHEMA, SCHEMA, SQL
-from provisioner.ports import Layout, Ledger, NewCampaign
+from provisioner.ports import Ledger
+from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Decision, Question, Ruling
 from provisioner.session import Participant, Session, SessionRequest, session_name
 

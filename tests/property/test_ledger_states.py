@@ -24,7 +24,7 @@ from provisioner.job import (
 )
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.ledger.sqlite import Closing
-from provisioner.ports import Layout, NewCampaign
+from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Decision, Ruling
 from provisioner.session import Session, SessionRequest
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.job import JobState
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report import result_paths, write_results
 from provisioner.report.csv_results import defused
 from provisioner.report.tally import LatencyHistogram

@@ -14,7 +14,8 @@ from provisioner.engine import Engine, Lane
 from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import SqliteLedger
 from provisioner.ledger.intake import SqliteIntake
-from provisioner.ports import Clock, Gateway, Limiter, NewCampaign, Settlement
+from provisioner.ports import Clock, Gateway, Limiter, Settlement
+from provisioner.record import NewCampaign
 from provisioner.rulings import Question, SettlePolicy, is_ours
 from provisioner.session import SessionRequest
 from tests.simulation.ports import Shell

@@ -12,7 +12,7 @@ from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.record import Record
 from provisioner.job import JobState
 from provisioner.pacing.bucket import TOLERANCE
-from provisioner.ports import RowResult
+from provisioner.record import RowResult
 from provisioner.session import Session
 from tests.simulation.process import Process
 from tests.simulation.scenario import Scenario

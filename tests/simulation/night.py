@@ -20,7 +20,7 @@ from provisioner.emulator.faults import FaultKind
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, open_reader
-from provisioner.ports import CallCounts, RowResult
+from provisioner.record import CallCounts, RowResult
 from tests.simulation.ablations import Safeguards
 from tests.simulation.checker import Evidence, violations
 from tests.simulation.process import CAMPAIGN, Process

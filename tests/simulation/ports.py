@@ -12,8 +12,8 @@ from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.errors import ServiceError
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict
 from provisioner.ledger import SqliteLedger
-from provisioner.ports import Ledger, SessionPage
-from provisioner.session import ConnectorProxy, SessionRequest
+from provisioner.ports import Ledger
+from provisioner.session import ConnectorProxy, SessionPage, SessionRequest
 from tests.simulation.wire import INTENT, Call, Intent
 
 if TYPE_CHECKING:

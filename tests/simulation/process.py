@@ -13,7 +13,7 @@ from provisioner.clock import VirtualClock
 from provisioner.intake import IntakePolicy, admit
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger
-from provisioner.ports import CampaignRecord, NewCampaign
+from provisioner.record import CampaignRecord, NewCampaign
 from tests.simulation.ablations import Safeguards
 from tests.simulation.assembly import SimulatedRun
 from tests.simulation.rows import RowsInMemory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from provisioner.job import Row
-from provisioner.ports import Layout
+from provisioner.record import Layout
 
 
 class RowsInMemory:

@@ -8,8 +8,7 @@ from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.errors import CredentialsError, ExitCode, ServiceError
 from provisioner.job import TOO_LATE, Verdict
-from provisioner.ports import SessionPage
-from provisioner.session import ConnectorProxy, SessionRequest
+from provisioner.session import ConnectorProxy, SessionPage, SessionRequest
 
 REQUEST = SessionRequest(
     voice_connector_id=CONNECTOR,

@@ -18,8 +18,8 @@ from provisioner.gateway import BackoffPolicy
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import ImmediateLedger, SqliteLedger
 from provisioner.pacing import build_limiter
-from provisioner.ports import Layout, NewCampaign, SessionPage
-from provisioner.session import ConnectorProxy, Session, SessionRequest
+from provisioner.record import Layout, NewCampaign
+from provisioner.session import ConnectorProxy, Session, SessionPage, SessionRequest
 from provisioner.settings import PaceSettings
 
 CREATED = Outcome(verdict=Verdict.CREATED, session=Session(proxy_session_id="s"))

@@ -20,7 +20,7 @@ from provisioner.ledger import (
     ledger_path,
     open_reader,
 )
-from provisioner.ports import CampaignRecord, Layout, NewCampaign, Recorded
+from provisioner.record import CampaignRecord, Layout, NewCampaign, Recorded
 from provisioner.session import SessionRequest
 
 CREATED = Outcome(verdict=Verdict.CREATED, status=201, request_id="r-1")

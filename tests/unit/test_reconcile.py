@@ -29,10 +29,10 @@ from provisioner.gateway import BackoffPolicy
 from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
-from provisioner.ports import Layout, NewCampaign, SessionPage
+from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Ruling, SettlePolicy, Stray
 from provisioner.run import settling
-from provisioner.session import ConnectorProxy, SessionRequest, session_name
+from provisioner.session import ConnectorProxy, SessionPage, SessionRequest, session_name
 from provisioner.settings import PaceSettings
 
 FORBIDDEN = Outcome(verdict=Verdict.FATAL, status=403, error_code="AccessDenied", fatal_exit=77)

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from provisioner.job import JobState
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report import write_results
 
 CSV = Layout(format="csv", columns=("participant_1", "participant_2", "note"))

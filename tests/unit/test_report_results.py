@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState
-from provisioner.ports import Layout, RowResult
+from provisioner.record import Layout, RowResult
 from provisioner.report import result_paths, write_results
 from provisioner.session import Participant, Session, SessionRequest
 

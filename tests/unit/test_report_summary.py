@@ -14,7 +14,7 @@ from provisioner.events import (
     RunStarted,
 )
 from provisioner.job import JobState, Outcome, Verdict
-from provisioner.ports import CallCounts, CampaignRecord, Layout, RowResult
+from provisioner.record import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.report import (
     Audit,
     Cause,
