@@ -7,8 +7,17 @@ import msgspec
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
-from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded
-from provisioner.job import TOO_LATE, Attempt, Job, Outcome, Verdict, state_after, stops_lane
+from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded, OutcomeUnrecorded
+from provisioner.job import (
+    TOO_LATE,
+    Attempt,
+    Job,
+    JobState,
+    Outcome,
+    Verdict,
+    state_after,
+    stops_lane,
+)
 from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
 
 _SPARE_WORKERS = 256
@@ -47,9 +56,12 @@ class Engine:
         self._in_flight = 0
         self._draining = False
         self._fatal: Outcome | None = None
+        self._counted: set[int] = set()
 
     async def run(self, limit: int | None = None) -> Outcome | None:
-        """Provision pending jobs, at most `limit`, until none is left or the engine is drained.
+        """Provision pending jobs until none is left or the engine is drained.
+
+        `limit` bounds the jobs of all runs of this engine; one that is sent again counts once.
 
         Returns:
             The outcome that stopped the lane, if one did.
@@ -82,15 +94,20 @@ class Engine:
 
     async def _feed(self, jobs: ObjectSendStream[Job], limit: int | None) -> None:
         async with jobs:
-            remaining = limit
-            while remaining is None or remaining > 0:
-                batch = await self._ledger.claim(min(remaining or _CLAIM_AT_ONCE, _CLAIM_AT_ONCE))
-                if not batch:
-                    return
-                for job in batch:
+            while batch := await self._ledger.claim(_CLAIM_AT_ONCE):
+                within = [job for job in batch if self._is_within(limit, job)]
+                for job in within:
                     await jobs.send(job)
-                if remaining is not None:
-                    remaining -= len(batch)
+                if not within:
+                    return
+
+    def _is_within(self, limit: int | None, job: Job) -> bool:
+        if limit is None or job.id in self._counted:
+            return True
+        if len(self._counted) >= limit:
+            return False
+        self._counted.add(job.id)
+        return True
 
     async def _work(self, jobs: ObjectReceiveStream[Job]) -> None:
         async with jobs:
@@ -120,12 +137,12 @@ class Engine:
         self._in_flight += 1
         try:
             outcome, latency = await self._call(job, attempt)
-            self._lane.limiter.observe(outcome, sent_at=sent_at)
             retry_in = self._retry_in(outcome, tries)
             state = state_after(outcome, exhausted=retry_in is None)
-            await self._ledger.close_attempt(attempt, outcome, state)
+            await self._record(job, attempt, outcome, state)
         finally:
             self._in_flight -= 1
+        self._lane.limiter.observe(outcome, sent_at=sent_at)
         self._emit(
             OutcomeRecorded(
                 job_key=job.key,
@@ -142,6 +159,16 @@ class Engine:
             self._fatal = self._fatal or outcome
             self.drain(outcome.error_code or "fatal")
         return retry_in
+
+    async def _record(self, job: Job, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
+        try:
+            await self._ledger.close_attempt(attempt, outcome, state)
+        except Exception:
+            at = self._clock.time()
+            self._emit(
+                OutcomeUnrecorded(job_key=job.key, attempt=attempt.number, outcome=outcome, at=at)
+            )
+            raise
 
     def _retry_in(self, outcome: Outcome, tries: int) -> float | None:
         return 0.0 if outcome == TOO_LATE else self._lane.retry.delay(outcome, tries)

@@ -48,6 +48,15 @@ class OutcomeRecorded(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class OutcomeUnrecorded(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger failed, so a call's outcome is known here and nowhere else; the run ends."""
+
+    job_key: str
+    attempt: int
+    outcome: Outcome
+    at: float
+
+
 class RateChanged(msgspec.Struct, frozen=True, kw_only=True):
     """The pace moved, in calls/s; `reason` is a few words."""
 
@@ -117,6 +126,7 @@ Event: TypeAlias = (
     RunStarted
     | CallSent
     | OutcomeRecorded
+    | OutcomeUnrecorded
     | RateChanged
     | DrainStarted
     | SettlingStarted

@@ -18,9 +18,10 @@ from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger
 from provisioner.record import CampaignRecord
 from provisioner.report import exit_code, file_counts, iso
 from provisioner.rulings import Stray
-from provisioner.run import each_of, open_lane, settle_policy, settling
+from provisioner.run import open_lane, settle_policy, settling
 from provisioner.settings import Settings
 from provisioner.settler import Settler
+from provisioner.subscribers import each_of
 
 
 class StraySession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,7 +22,7 @@ from provisioner.errors import (
     ServiceError,
     ungrouped,
 )
-from provisioner.events import Event, EventSink, RunFinished, RunStarted
+from provisioner.events import EventSink, RunFinished, RunStarted
 from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome
@@ -36,6 +36,7 @@ from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings
 from provisioner.settler import Settler
 from provisioner.stopping import HaltWatch, Stop
+from provisioner.subscribers import each_of
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ async def provision(
     `on_problem` hears every problem of the job file. Setting `stop` drains: no call starts any
     more, those in flight finish and are recorded. Whatever ends a run, the same call resumes it.
     `tally` is where to fold the run's events, for callers that want to look at it meanwhile; it
-    gets each before `on_event` does.
+    gets each before `on_event` does. What `on_event` raises is logged once and ends nothing.
 
     Raises:
         InputMissingError, InputRefusedError: nothing was sent.
@@ -140,15 +141,13 @@ class _Run:
 
     async def _work(self, engine: Engine, settler: Settler, auditor: Auditor) -> Outcome | None:
         """Send, settle, and again while settling sends jobs back; why the lane stopped, if so."""
-        limit = self._settings.limit
         while True:
-            outcome = await engine.run(limit)
+            outcome = await engine.run(self._settings.limit)
             if outcome is not None or self._stop.is_set():
                 return outcome
             again = await self._unless_told(self._settle(settler, auditor))
             if not again:
                 return None
-            limit = limit and again
 
     async def _settle(self, settler: Settler, auditor: Auditor) -> int:
         """Settle what is ambiguous; how many jobs went back to pending."""
@@ -236,16 +235,6 @@ def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:
         f"the service cannot be used: {said}",
         hint="run the same command again when it is mended: the rest is pending",
     )
-
-
-def each_of(*sinks: EventSink) -> EventSink:
-    """One sink that passes each event to all, in order."""
-
-    def emit(event: Event) -> None:
-        for sink in sinks:
-            sink(event)
-
-    return emit
 
 
 def _ignore(_: object) -> None:

@@ -20,6 +20,7 @@ from provisioner.events import (
     JobSettled,
     ListingFailed,
     OutcomeRecorded,
+    OutcomeUnrecorded,
     RateChanged,
     RunFinished,
     RunStarted,
@@ -102,8 +103,10 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     ends the run an error.
     """
     told = {verdict for verdict, level in _LEVELS.items() if logger.is_enabled_for(level)}
+    unrecorded = _Unrecorded()
     tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
-        RunStarted: _run_started,
+        RunStarted: unrecorded.begin,
+        OutcomeUnrecorded: unrecorded,
         RateChanged: _RateLines(),
         DrainStarted: _drain_started,
         SettlingStarted: _settling_started,
@@ -171,6 +174,30 @@ def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
         latency=round(event.latency, 3),
         **{name: value for name, value in facts.items() if value is not None},
     )
+
+
+class _Unrecorded:
+    """Tells what only this process knows, with all that finds the session again."""
+
+    def __init__(self) -> None:
+        self._campaign = ""
+
+    def begin(self, logger: FilteringBoundLogger, event: RunStarted) -> None:
+        self._campaign = event.campaign
+        _run_started(logger, event)
+
+    def __call__(self, logger: FilteringBoundLogger, event: OutcomeUnrecorded) -> None:
+        outcome = event.outcome
+        logger.error(
+            "outcome not recorded",
+            campaign=self._campaign,
+            job_key=event.job_key,
+            attempt=event.attempt,
+            verdict=outcome.verdict.value,
+            proxy_session_id=outcome.session.proxy_session_id if outcome.session else None,
+            request_id=outcome.request_id,
+            hint="the next run settles this row by listing its connector",
+        )
 
 
 def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:

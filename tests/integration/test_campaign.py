@@ -100,6 +100,17 @@ async def test_a_run_tells_its_events(jobs: Path, server: RunningServer) -> None
     assert len([event for event in events if isinstance(event, CallSent)]) == 30
 
 
+async def test_a_subscriber_that_raises_ends_no_run(
+    jobs: Path, server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(event: Event) -> None:
+        raise ZeroDivisionError(event)
+
+    result = await provision(night(jobs, server.url), on_event=broken)
+    assert result.exit_code is ExitCode.OK
+    assert len(caplog.records) == 1
+
+
 async def test_a_run_tells_the_problems_of_its_file(jobs: Path, server: RunningServer) -> None:
     jobs.write_text("{}\n", "utf-8")
     problems: list[Problem] = []

@@ -13,12 +13,13 @@ import pytest
 from provisioner.clock import VirtualClock
 from provisioner.engine import Engine, Lane
 from provisioner.errors import CannotWriteError
-from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded
+from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded, OutcomeUnrecorded
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
-from provisioner.ledger import ImmediateLedger, SqliteLedger
-from provisioner.pacing import build_limiter
+from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
+from provisioner.pacing import BucketLimiter, build_limiter
 from provisioner.record import Layout, NewCampaign
+from provisioner.rulings import Decision, Ruling
 from provisioner.session import ConnectorProxy, Session, SessionPage, SessionRequest
 from provisioner.settings import PaceSettings
 
@@ -106,9 +107,20 @@ class Night:
 
         self.engine._ledger = Stopping(self.core)
 
+    def send_one_back(self) -> None:
+        """Settling finds that the first ambiguous job has no session."""
+        settlement = LedgerSettlement(ImmediateLedger(self.core))
+
+        async def settle() -> None:
+            (question,) = await settlement.questions(0, 1)
+            decision = Decision(question=question, ruling=Ruling.RESEND, listed_at=0.0)
+            await settlement.record([decision])
+
+        self.clock.run(settle())
+
     def prepare(self, script: Script) -> None:
         self.gateway = ScriptedGateway(self.clock, script, self.latency)
-        lane = Lane(
+        self.lane = lane = Lane(
             gateway=self.gateway,
             limiter=build_limiter(self.pace, self.clock, self.events.append),
             retry=BackoffPolicy(self.pace.max_attempts, Random(1)),
@@ -240,6 +252,22 @@ def test_a_limit_bounds_the_jobs_of_a_run(night: Night) -> None:
     assert night.counts == {JobState.CREATED: 7, JobState.PENDING: 13}
 
 
+def test_a_limit_bounds_the_jobs_of_all_runs_together(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.clock.run(night.engine.run(limit=7))
+    night.clock.run(night.engine.run(limit=7))
+    assert night.counts == {JobState.CREATED: 7, JobState.PENDING: 13}
+
+
+def test_a_job_that_is_sent_again_counts_once_towards_the_limit(night: Night) -> None:
+    night.prepare(always(LOST))
+    night.clock.run(night.engine.run(limit=7))
+    night.send_one_back()
+    night.clock.run(night.engine.run(limit=7))
+    assert len(night.called) == 8
+    assert len(set(night.called)) == 7
+
+
 def test_a_limit_of_more_than_a_claim_is_kept(tmp_path: Path) -> None:
     with Night(tmp_path, jobs=600) as night:
         night.latency, night.pace = 0.0, PaceSettings(rate=100_000.0)
@@ -280,6 +308,29 @@ def test_a_ledger_that_fails_stops_the_run_and_says_so(night: Night) -> None:
         night.clock.run(night.engine.run())
     night.core._connection.execute("PRAGMA query_only = 0")
     assert night.counts[JobState.IN_FLIGHT] == len(night.called)
+
+
+def test_an_outcome_that_cannot_be_recorded_is_told(night: Night) -> None:
+    night.prepare(always(CREATED))
+    night.gateway.at_call = lambda: night.core._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(CannotWriteError):
+        night.clock.run(night.engine.run())
+    night.core._connection.execute("PRAGMA query_only = 0")
+    told = [event for event in night.events if isinstance(event, OutcomeUnrecorded)]
+    assert sorted(event.job_key for event in told) == sorted(night.called)
+    assert {(event.attempt, event.outcome) for event in told} == {(1, CREATED)}
+
+
+def test_a_limiter_that_fails_finds_the_outcome_recorded(night: Night) -> None:
+    class Failing(BucketLimiter):
+        def observe(self, outcome: Outcome, *, sent_at: float) -> None:
+            raise ZeroDivisionError(outcome, sent_at)
+
+    night.prepare(always(CREATED))
+    night.lane.limiter.__class__ = Failing
+    with pytest.raises(ZeroDivisionError):
+        night.clock.run(night.engine.run())
+    assert night.counts[JobState.CREATED] == len(night.called)
 
 
 def test_every_call_is_told_before_and_after(night: Night) -> None:

@@ -11,6 +11,7 @@ from provisioner.events import (
     JobSettled,
     ListingFailed,
     OutcomeRecorded,
+    OutcomeUnrecorded,
     RateChanged,
     RunFinished,
     RunStarted,
@@ -20,6 +21,7 @@ from provisioner.events import (
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import configure_logging, event_logger
 from provisioner.rulings import Ruling
+from provisioner.session import Session
 
 DIGEST = "12345678" * 8
 
@@ -213,6 +215,27 @@ def test_single_calls_that_went_well_are_not_told_at_info():
 
 def test_a_row_given_up_is_told_at_info():
     assert len(logged(recorded(Verdict.RETRYABLE, JobState.FAILED), level="info")) == 1
+
+
+def test_what_could_not_be_recorded_is_told_with_all_that_finds_it_again():
+    session = Session(proxy_session_id="id-1")
+    outcome = Outcome(verdict=Verdict.CREATED, session=session, request_id="request-1")
+    lost = OutcomeUnrecorded(job_key="key", attempt=2, outcome=outcome, at=1.0)
+    begun = RunStarted(campaign="night", counts={}, rate=1.0, concurrency=1, at=0.0)
+    (line,) = logged(begun, lost, level="warning")
+    hint = line.pop("hint")
+    del line["timestamp"]
+    assert line == {
+        "event": "outcome not recorded",
+        "level": "error",
+        "campaign": "night",
+        "job_key": "key",
+        "attempt": 2,
+        "verdict": "created",
+        "proxy_session_id": "id-1",
+        "request_id": "request-1",
+    }
+    assert "next run" in hint
 
 
 def test_a_wait_to_settle_tells_until_when():
