@@ -15,7 +15,7 @@ from provisioner.errors import CannotWriteError
 from provisioner.job import Job, JobState, Outcome, Row, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.ledger.fingerprint import fingerprint
-from provisioner.ledger.statements import SCAN_SCHEMA, SCHEMA, SQL
+from provisioner.ledger.statements import LISTING_SCHEMA, SCHEMA, SQL
 from provisioner.ports import Ledger
 from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Decision, Question, Ruling
@@ -370,7 +370,7 @@ def _fail(_: SqliteLedger) -> None:
 @pytest.mark.parametrize("statement", ["mark_owners", "mark_jobs", "want_suspects", "suspects"])
 def test_a_scan_is_matched_without_reading_every_job_or_attempt(statement: str) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA + SCAN_SCHEMA)
+        connection.executescript(SCHEMA + LISTING_SCHEMA)
         plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[statement]}", {"campaign_id": 1})
         steps = {step for *_, step in plan}
     every = {
