@@ -37,6 +37,8 @@ from provisioner.settings import Settings
 from provisioner.settler import Settler
 from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
+from provisioner.wall_time import zone_named
+from provisioner.window import DeadlineWatch, Window
 
 T = TypeVar("T")
 
@@ -78,12 +80,20 @@ async def provision(
     """
     tally = tally or RunTally()
     ending = Stop(stop or anyio.Event())
-    emit = each_of(tally, on_event or _ignore, HaltWatch(settings.halt, ending))
+    deadline = _deadline(settings, tally, ending)
+    halt = HaltWatch(settings.halt, ending)
+    emit = each_of(tally, on_event or _ignore, halt, deadline or _ignore)
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem or _ignore)
         core.select(campaign.id)
         ensure_writable(out_folder(settings, campaign.name))
-        error = await _Run(settings, campaign, emit, ending).send(core)
+        with ungrouped():
+            async with anyio.create_task_group() as watches:
+                watches.start_soon(ending.listen)
+                if deadline is not None:
+                    watches.start_soon(deadline.keep, SystemClock())
+                error = await _Run(settings, campaign, emit, ending).send(core)
+                watches.cancel_scope.cancel()
         summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, error)
     return Result(
         exit_code=ExitCode(summary.exit_code),
@@ -132,7 +142,6 @@ class _Run:
             desk = settling(settlement, lane, self._clock, policy, self._emit)
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._stop.listen)
                     tasks.start_soon(self._drain_when_told, engine)
                     await self._unless_told(self._check_connectors(lane.gateway))
                     outcome = await self._work(engine, *desk)
@@ -186,6 +195,15 @@ class _Run:
             concurrency=self._settings.service.connections,
             at=self._clock.time(),
         )
+
+
+def _deadline(settings: Settings, tally: RunTally, stop: Stop) -> DeadlineWatch | None:
+    if settings.deadline is None:
+        return None
+    window = Window(
+        start=SystemClock().time(), deadline=settings.deadline, timeout=settings.service.timeout
+    )
+    return DeadlineWatch(window, tally, stop, zone_named(settings.time_zone))
 
 
 @asynccontextmanager

@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     of this run, None means all. `retry_failed` is an error code, or `*` for every failed row, or
     None. `results` is `csv`, `jsonl` or None for the job file's own format. Breaking one of the
     `halt` rules ends the run; one that would send more than `max_rows` is refused.
+    It is done by `deadline`, epoch seconds, finished or not. `time_zone` is an IANA name, None the
+    machine's own.
     """
 
     input: InputSettings | None = None
@@ -79,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     extend: bool = False
     retry_failed: str | None = None
     limit: int | None = None
+    deadline: float | None = None
+    time_zone: str | None = None
     halt: tuple[HaltRule, ...] = ()
     max_rows: int | None = None
     preflight: bool = True

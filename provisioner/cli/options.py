@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from provisioner.cli.commands import COMMANDS
 from provisioner.cli.configuration import read_config, texts
-from provisioner.cli.values import Duration, Rate
+from provisioner.cli.values import Duration, Rate, TimeOfDay
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -112,6 +112,26 @@ settle = option(
     default="15m",
     show_default=True,
     help="How long an unanswered attempt is left alone before a listing may prove its absence.",
+)
+
+time_zone = option(
+    "--time-zone", metavar="NAME", help="Of times of day, such as Europe/Berlin. [default: ours]"
+)
+
+window_options = Chained(
+    option(
+        "--deadline",
+        type=TimeOfDay(),
+        metavar="HH:MM",
+        help="Be done when the clock next shows this time; the rest stays pending.",
+    ),
+    option(
+        "--max-duration",
+        type=Duration(positive=True),
+        metavar="DURATION",
+        help="Be done after this long, such as 3h; the rest stays pending.",
+    ),
+    time_zone,
 )
 
 log_options = Chained(

@@ -32,6 +32,7 @@ Examples:
   provisioner run jobs/campaign.csv --campaign '{stem}-{date}' --out results
   provisioner run --campaign campaign --retry-failed
   provisioner run jobs/campaign.csv --max-rows 5000 --halt failed=5%,min=200
+  provisioner run jobs/campaign.csv --deadline 06:00 --time-zone Europe/Berlin
   provisioner run - --format jsonl --campaign night < jobs/campaign.jsonl""",
 )
 @click.argument("jobs", required=False)
@@ -86,6 +87,7 @@ Examples:
     metavar="[=CODE]",
     help="Send failed rows again; with =CODE those that failed with this error code.",
 )
+@opt.window_options
 @opt.option("--limit", type=click.IntRange(min=1), help="Jobs of this run at most.")
 @opt.option(
     "--max-rows",

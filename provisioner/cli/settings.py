@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from provisioner.settings import (
     ServiceSettings,
     Settings,
 )
+from provisioner.wall_time import next_time, zone_named
 
 _RESULT_FILES = {"summary.json"} | {
     f"{name}.{extension}" for name in FILE_NAMES for extension in ("csv", "tsv", "jsonl")
@@ -43,6 +45,16 @@ def service_settings(options: dict[str, Any]) -> ServiceSettings:
         endpoint_url=options["endpoint_url"],
         timeout=options["timeout"],
     )
+
+
+def deadline(options: dict[str, Any], now: float) -> float | None:
+    """When to be done, epoch seconds: the earlier of --deadline and --max-duration, if any."""
+    at, longest = options["deadline"], options["max_duration"]
+    moments = [
+        None if at is None else next_time(at, zone_named(options["time_zone"]), now),
+        None if longest is None else now + longest,
+    ]
+    return min((each for each in moments if each is not None), default=None)
 
 
 def refuse_own_results(settings: Settings) -> None:
@@ -84,6 +96,8 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
         extend=options["extend"],
         retry_failed=options["retry_failed"],
         limit=options["limit"],
+        deadline=deadline(options, time.time()),
+        time_zone=options["time_zone"],
         halt=options["halt"],
         max_rows=None if options["yes"] else options["max_rows"],
         preflight=options["preflight"],

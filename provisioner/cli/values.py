@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import time
+
     from provisioner.halting import HaltRule
 
 
@@ -39,6 +41,26 @@ class Duration(click.ParamType[float]):
         if self._positive and seconds == 0:
             self.fail(f"{text!r} is no time at all; write it like 30s", param, ctx)
         return seconds
+
+
+class TimeOfDay(click.ParamType["time"]):
+    """A time such as `06:00`."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> time:
+        """The time; fails with what one looks like."""
+        from provisioner.wall_time import parse_time  # noqa: PLC0415  # keeps --help light
+
+        try:
+            return parse_time(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Rate(click.FloatRange):

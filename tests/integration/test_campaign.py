@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from provisioner import (
     Settings,
     provision,
 )
+from provisioner.emulator.faults import FaultKind, FaultPlan
 from provisioner.emulator.http import RunningServer, serve
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.errors import InputRefusedError, TooManyRowsError, UsageError
@@ -245,6 +247,30 @@ async def test_failed_rows_to_be_sent_again_count_and_stay_failed_when_refused(
         await provision(again)
     other = msgspec.structs.replace(again, retry_failed="ThrottledClientException")
     assert (await provision(other)).summary.counts["failed"] == 30
+
+
+async def test_a_deadline_leaves_the_rest_pending_and_the_next_run_finishes(
+    jobs: Path, server: RunningServer
+) -> None:
+    settings = night(jobs, server.url)
+    hurried = msgspec.structs.replace(
+        settings, deadline=time.time() + 1.0, pace=PaceSettings(rate=20)
+    )
+    first = await provision(hurried)
+    assert first.exit_code is ExitCode.STOPPED_EARLY
+    assert 0 < first.summary.counts["pending"] < 30
+    assert "the deadline" in (first.summary.stopped or "")
+    assert (await provision(settings)).exit_code is ExitCode.OK
+
+
+async def test_rows_in_doubt_are_not_waited_for_beyond_the_deadline(jobs: Path) -> None:
+    lossy = FaultPlan(rates={FaultKind.LOST: 1.0})
+    async with serve(EmulatorSettings(faults=lossy, listing_delay=60.0)) as server:
+        settings = night(jobs, server.url, deadline=time.time() + 60.0, audit=False)
+        with anyio.fail_after(30):
+            result = await provision(settings)
+    assert result.exit_code is ExitCode.NEEDS_REVIEW
+    assert "cannot be settled before the deadline" in (result.summary.stopped or "")
 
 
 def test_every_public_name_can_be_imported() -> None:
