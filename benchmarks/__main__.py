@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.compare import Comparison, compare
+from benchmarks.conditions import conditions_page
 from benchmarks.pages import comparison_page, comparison_picture
+from benchmarks.scaling import Size, scaling_page
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,13 +33,32 @@ def peers(folder: Path, *, quick: bool) -> None:
     compare(folder, rounds=3 if quick else 5, scale=0.4 if quick else 1.0, told=write)
 
 
+def conditions(folder: Path, *, quick: bool) -> None:
+    """Latency and a quota."""
+    write_result("conditions.md", conditions_page(folder, seconds=2.0 if quick else 6.0))
+
+
+def scaling(folder: Path, *, quick: bool) -> None:
+    """Growing campaigns."""
+    sizes = [Size(1_000, 1_000), Size(10_000, 10_000)]
+    if not quick:
+        sizes += [Size(100_000, 100_000), Size(1_000_000, 20_000)]
+    else:
+        sizes += [Size(100_000, 5_000)]
+    write_result("scaling.md", scaling_page(folder, sizes=sizes))
+
+
 def write_result(name: str, text: str) -> None:
     """One file of the results."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / name).write_text(text, "utf-8")
 
 
-PARTS: dict[str, Callable[..., None]] = {"peers": peers}
+PARTS: dict[str, Callable[..., None]] = {
+    "peers": peers,
+    "conditions": conditions,
+    "scaling": scaling,
+}
 
 
 def main() -> int:

@@ -62,6 +62,15 @@ def write_jobs(path: Path, jobs: int) -> None:
         )
 
 
+def write_pairs(path: Path, jobs: int) -> None:
+    """A job file in which no participant is in two jobs."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("participant_1,participant_2,voice_connector_id\n")
+        file.writelines(
+            f"+1206{job:07},+1312{job:07},abcdef1ghij2klmno3pqr4\n" for job in range(jobs)
+        )
+
+
 def ours(command: list[str | Path], url: str, calls: int, folder: Path) -> Run:
     """`provisioner run`, all of it: ledger, limiter, result files, summary.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -26,6 +27,7 @@ from provisioner.events import (
 STRETCH = 1.0
 """Seconds."""
 
+_SCHEDSTAT = Path("/proc/self/schedstat")
 _BUSY = 0.5
 _SATURATED = 0.85
 
@@ -34,8 +36,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Shares of a run's time, 0 to 1, by what limited it; they sum up to 1, or 0 for no run.
 
     `quota` is the rate asked for or learned, and the service's throttling; `concurrency` means
-    that every connection waited for the service; `waiting` that there was nothing to send: retries
-    and settling waited for their time, or the last calls were under way.
+    that every connection waited for the service; `cpu` includes waiting for one; `waiting` means
+    that there was nothing to send: retries and settling waited for their time, or the last calls
+    were under way.
     """
 
     quota: float = 0.0
@@ -45,10 +48,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: float = 0.0
 
 
-class Bottleneck:
-    """An event sink that tells what limited the run. `cpu` gives this process's CPU seconds."""
+def cpu_wanted() -> float:
+    """CPU seconds this process has used and, where Linux tells, its first thread has waited for."""
+    try:
+        waited = int(_SCHEDSTAT.read_text("ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        waited = 0.0
+    return time.process_time() + waited
 
-    def __init__(self, cpu: Callable[[], float] = time.process_time) -> None:
+
+class Bottleneck:
+    """An event sink that tells what limited the run. `cpu` gives CPU seconds, as `cpu_wanted`."""
+
+    def __init__(self, cpu: Callable[[], float] = cpu_wanted) -> None:
         self._cpu = cpu
         self._limited: defaultdict[str, float] = defaultdict(float)
         self._rate = self._connections = 0.0

@@ -1,8 +1,10 @@
+import time
+
 import pytest
 
 from provisioner.events import CallSent, OutcomeRecorded, RateChanged, RunFinished, RunStarted
 from provisioner.job import JobState, Outcome, Verdict
-from provisioner.report.bottleneck import Bottleneck, Limits
+from provisioner.report.bottleneck import Bottleneck, Limits, cpu_wanted
 
 BEGIN = 1000.0
 
@@ -101,3 +103,15 @@ def test_a_clock_that_is_set_back_takes_no_time():
 
 def test_nothing_limited_a_run_that_never_began():
     assert Bottleneck().limits() == Limits()
+
+
+def test_a_wait_for_the_cpu_counts_as_wanting_it(tmp_path, monkeypatch):
+    told = tmp_path / "schedstat"
+    told.write_text("1 5000000000 3\n")
+    monkeypatch.setattr("provisioner.report.bottleneck._SCHEDSTAT", told)
+    assert cpu_wanted() == pytest.approx(time.process_time() + 5.0, abs=0.1)
+
+
+def test_a_system_that_does_not_tell_the_wait_counts_what_was_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("provisioner.report.bottleneck._SCHEDSTAT", tmp_path / "none")
+    assert cpu_wanted() == pytest.approx(time.process_time(), abs=0.1)
