@@ -132,8 +132,10 @@ class Engine:
 
     async def _attempt(self, job: Job, tries: int) -> float | None:
         """Intent durable, call, verdict, outcome durable; seconds until the retry, or None."""
-        sent_at = self._clock.monotonic()
+        token_at = self._clock.monotonic()
         attempt = await self._ledger.open_attempt(job)
+        await self._lane.limiter.depart()
+        sent_at = self._clock.monotonic()
         self._in_flight += 1
         try:
             outcome, latency = await self._call(job, attempt)
@@ -150,7 +152,7 @@ class Engine:
                 outcome=outcome,
                 state=state,
                 latency=latency,
-                recording=max(self._clock.monotonic() - sent_at - latency, 0.0),
+                recording=max(self._clock.monotonic() - token_at - latency, 0.0),
                 retry_in=retry_in,
                 at=self._clock.time(),
             )

@@ -100,6 +100,7 @@ class Lister:
         tries, failing_since = 0, self._clock.monotonic()
         while True:
             await self._lane.limiter.take()
+            await self._lane.limiter.depart()
             sent_at = self._clock.monotonic()
             page = await self._lane.gateway.list_sessions(connector_id, token)
             outcome = page if isinstance(page, Outcome) else _LISTED

@@ -189,11 +189,24 @@ class Gateway(Protocol):
 class Limiter(Protocol):
     """The lane's pace. Fair: first come, first served. Cancellable: a cancelled wait costs none."""
 
+    @property
+    def rate(self) -> float:
+        """Calls/s, now."""
+
     async def take(self) -> None:
-        """Return when one call may start now."""
+        """Return when one call may be prepared: its intent recorded."""
+
+    async def depart(self) -> None:
+        """Return when a call may leave that had its turn in `take` and is prepared.
+
+        So that calls which a slow disk held up do not leave all at once.
+        """
+
+    def set_ceiling(self, ceiling: float, reason: str) -> None:
+        """From now on at most `ceiling` calls/s, obeyed within a second; none at all at 0."""
 
     def observe(self, outcome: Outcome, *, sent_at: float) -> None:
-        """Learn from an answer; `sent_at` is `Clock.monotonic()` when its token was taken."""
+        """Learn from an answer; `sent_at` is `Clock.monotonic()` when the call left."""
 
 
 class RetryPolicy(Protocol):

@@ -46,10 +46,13 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`rate` in calls/s, a ceiling; `burst` in calls; `max_attempts` per job and run."""
+    """`rate` in calls/s, a ceiling; `burst` in calls; `max_attempts` per job and run.
+
+    `burst` None is the least that makes up for late timers: 1 below 50/s, then 20 ms' worth.
+    """
 
     rate: float = RATE_WHEN_NONE_IS_GIVEN
-    burst: int = 1
+    burst: int | None = None
     max_attempts: int = 8
 
 

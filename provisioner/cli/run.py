@@ -42,7 +42,9 @@ Examples:
 @opt.option("--out", metavar="DIR", help="Result files. [default: out/<campaign>]")
 @opt.rate
 @opt.option(
-    "--burst", type=click.IntRange(min=1), default=1, show_default=True, help="Calls at once."
+    "--burst",
+    type=click.IntRange(min=1),
+    help="Calls at once. [default: 1; from 50/s on, 20 ms' worth, which makes up for late timers]",
 )
 @opt.option(
     "--concurrency",

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-TOLERANCE = 0.02
-"""Seconds a token may be collected late without lowering the rate."""
+LATENESS = 0.02
+"""Seconds for which the least burst makes up: what timers and a busy event loop are late by."""
+
+
+def least_burst(rate: float) -> int:
+    """The burst that loses no token to lateness of 20 ms: 1 below 50/s, 3 at 100/s, 41 at 2,000/s.
+
+    A window may hold `rate x length + burst` tokens only because some of them were late. With a
+    burst of 1 whatever a timer is late by is therefore lost for good, in any implementation: half
+    the rate at 1,000/s and a millisecond.
+    """
+    return 1 + int(rate * LATENESS)
 
 
 class TokenBucket:
     """Tokens at `rate` a second, collected one by one; time is an argument.
 
-    In any window of `length` seconds at most
-
-        rate x length + max(burst, 1 + rate x tolerance)
-
-    tokens are taken. Where `burst >= 1 + rate x tolerance`, and everywhere with `tolerance=0`,
-    that is the strict `rate x length + burst`.
-
-    The tolerance is there because a strict burst of 1 keeps successive tokens a full interval
-    apart, so that each millisecond a timer fires late is lost for good: at 1,000/s half the rate.
-    With it, lateness up to `tolerance` seconds is made up at once, and what a longer stall exceeds
-    it by is forfeited: catching that up would be the peak that breaks a quota. Below
-    `1 / tolerance` (50/s) no two tokens are ever taken together unless `burst` allows it.
+    In any window of `length` seconds at most `rate x length + burst` tokens are taken. So many
+    tokens late are made up at once; what a longer stall exceeds them by is forfeited, since
+    catching that up would be the peak that breaks a quota.
 
     A new bucket holds one token, not its burst: a run starts at its rate. `rate` is tokens/s,
-    0.01 to 100,000; `burst` tokens, at least 1; `tolerance` seconds.
+    0.01 to 100,000; `burst` tokens, at least 1, None for the least burst of whatever the rate is.
 
     The state is GCRA's theoretical arrival time (ITU-T I.371): when the bucket would be full.
     """
 
-    __slots__ = ("_burst", "_full_at", "_interval", "_slack", "_tolerance")
+    __slots__ = ("_burst", "_full_at", "_interval", "_slack", "burst")
 
-    def __init__(
-        self, rate: float, burst: int = 1, *, now: float, tolerance: float = TOLERANCE
-    ) -> None:
+    def __init__(self, rate: float, burst: int | None = None, *, now: float) -> None:
         self._burst = burst
-        self._tolerance = tolerance
         self._tune(rate)
         self._full_at = now + self._slack
 
@@ -64,4 +62,5 @@ class TokenBucket:
 
     def _tune(self, rate: float) -> None:
         self._interval = 1 / rate
-        self._slack = max((self._burst - 1) * self._interval, self._tolerance)
+        self.burst = self._burst or least_burst(rate)
+        self._slack = (self.burst - 1) * self._interval

@@ -29,8 +29,11 @@ class Pace(Protocol):
     rate: float
     """Calls/s, now."""
 
-    def observe(self, now: float, *, sent_at: float, throttled: bool) -> float | None:
-        """Learn from an answer to a call sent at `sent_at`; return the new rate if it changes."""
+    def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
+        """Learn from an answer to a call sent at `sent_at`."""
+
+    def set_ceiling(self, now: float, ceiling: float) -> None:
+        """From now on never exceed `ceiling` calls/s."""
 
 
 class FixedPace:
@@ -51,6 +54,10 @@ class FixedPace:
     """
 
     def __init__(self, ceiling: float, *, now: float) -> None:
+        self.set_ceiling(now, ceiling)
+
+    def set_ceiling(self, now: float, ceiling: float) -> None:
+        """As `Pace.set_ceiling`; what was learned is forgotten, so that the rate is the ceiling."""
         self.rate = ceiling
         self._ceiling = ceiling
         self._floor = min(ceiling, max(SMALLEST_RATE, ceiling * SMALLEST_SHARE))
@@ -60,14 +67,15 @@ class FixedPace:
         self._since = now
         self._answers = self._throttled = self._calm = 0
 
-    def observe(self, now: float, *, sent_at: float, throttled: bool) -> float | None:
+    def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
         """As `Pace.observe`."""
         if sent_at < self._since:
-            return None
+            return
         self._answers += 1
         self._throttled += throttled
         self._calm = 0 if throttled else self._calm + 1
-        return self._judge(now) if self._is_conclusive(sent_at - self._since) else None
+        if self._is_conclusive(sent_at - self._since):
+            self._judge(now)
 
     def _is_conclusive(self, elapsed: float) -> bool:
         if elapsed < WINDOW:
@@ -75,13 +83,12 @@ class FixedPace:
         quiet = self._calm >= CALM and elapsed >= PATIENCE
         return quiet or self._answers >= ENOUGH or self._throttled >= PROOF
 
-    def _judge(self, now: float) -> float | None:
+    def _judge(self, now: float) -> None:
         share = self._throttled / self._answers
         guilty = self._throttled >= PROOF and share > NOISE
-        previous, self.rate = self.rate, self._cut(share) if guilty else self._grow()
+        self.rate = self._cut(share) if guilty else self._grow()
         self._since = now
         self._answers = self._throttled = self._calm = 0
-        return None if self.rate == previous else self.rate
 
     def _cut(self, share: float) -> float:
         accepted = max(self._floor, self.rate * max(1 - share, LARGEST_CUT))

@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provisioner.pacing.bucket import TOLERANCE, TokenBucket
+from provisioner.pacing.bucket import LATENESS, TokenBucket, least_burst
 
 ROUNDING = 1e-6
 
@@ -31,22 +31,15 @@ def assert_every_window(taken, rate, excess):
 
 
 @given(rates, bursts, starts, tries)
-def test_no_window_exceeds_the_documented_bound(rate, burst, start, gaps):
-    taken = taken_at(TokenBucket(rate, burst, now=start), in_intervals(gaps, rate, start))
-    assert_every_window(taken, rate, max(burst, 1 + rate * TOLERANCE))
-
-
-@given(rates, bursts, starts, tries)
-def test_without_tolerance_no_window_exceeds_rate_times_length_plus_burst(rate, burst, start, gaps):
-    bucket = TokenBucket(rate, burst, now=start, tolerance=0.0)
-    assert_every_window(taken_at(bucket, in_intervals(gaps, rate, start)), rate, burst)
-
-
-@given(st.floats(0.01, 20_000.0), st.integers(0, 50), starts, tries)
-def test_a_burst_that_covers_the_tolerance_is_strict(rate, more, start, gaps):
-    burst = int(1 + rate * TOLERANCE) + 1 + more
+def test_no_window_exceeds_rate_times_length_plus_burst(rate, burst, start, gaps):
     taken = taken_at(TokenBucket(rate, burst, now=start), in_intervals(gaps, rate, start))
     assert_every_window(taken, rate, burst)
+
+
+@given(rates, starts, tries)
+def test_the_least_burst_is_a_burst_like_any_other(rate, start, gaps):
+    taken = taken_at(TokenBucket(rate, now=start), in_intervals(gaps, rate, start))
+    assert_every_window(taken, rate, least_burst(rate))
 
 
 @given(rates, bursts, starts, tries)
@@ -59,16 +52,21 @@ def test_the_first_window_holds_no_burst(rate, burst, start, gaps):
 
 @given(
     st.floats(0.1, 5_000.0),
-    bursts,
-    st.lists(st.floats(0.0, TOLERANCE), min_size=2, max_size=200),
+    st.integers(2, 500),
+    st.lists(st.floats(0.0, 1.0), min_size=2, max_size=200),
 )
-def test_timers_late_within_the_tolerance_cost_nothing(rate, burst, lateness):
-    bucket, now, taken = TokenBucket(rate, burst, now=0.0), 0.0, []
+def test_timers_late_within_the_burst_cost_nothing(rate, burst, lateness):
+    bucket, now, taken, credit = TokenBucket(rate, burst, now=0.0), 0.0, [], (burst - 1) / rate
     for late in lateness:
         while (wait := bucket.take(now)) > 0.0:
-            now += wait + late
+            now += wait + late * credit
         taken.append(now)
-    assert taken[-1] <= (len(taken) - 1) / rate + TOLERANCE + ROUNDING
+    assert taken[-1] <= (len(taken) - 1) / rate + credit + ROUNDING
+
+
+@given(st.floats(50.0, 5_000.0))
+def test_the_least_burst_makes_up_for_more_than_a_timer_is_late_by(rate):
+    assert (least_burst(rate) - 1) / rate >= LATENESS / 2
 
 
 @given(

@@ -146,6 +146,9 @@ class _Unlimited(Around):
     async def take(self) -> None:
         await anyio.lowlevel.checkpoint()
 
+    async def depart(self) -> None:
+        """At once."""
+
 
 class NoSettling(Safeguards):
     """Absence is believed at once, though a request may still be on the wire."""

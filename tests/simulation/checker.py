@@ -11,7 +11,7 @@ import msgspec
 from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.record import Record
 from provisioner.job import JobState
-from provisioner.pacing.bucket import TOLERANCE
+from provisioner.pacing.bucket import least_burst
 from provisioner.record import RowResult
 from provisioner.session import Session
 from tests.simulation.process import Process
@@ -133,7 +133,7 @@ def _each_attempt_called_once(evidence: Evidence) -> Iterator[str]:
 
 def _the_rate_was_kept(evidence: Evidence) -> Iterator[str]:
     pace = evidence.scenario.pace
-    excess = max(pace.burst, 1 + pace.rate * TOLERANCE) + ROUNDING
+    excess = (pace.burst or least_burst(pace.rate)) + ROUNDING
     times: dict[int, list[float]] = defaultdict(list)
     for call in evidence.wire.calls:
         times[call.life].append(call.left_at - call.stalled)

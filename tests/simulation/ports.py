@@ -47,14 +47,11 @@ class SteppedLedger:
 
     async def open_attempt(self, job: Job) -> Attempt:
         """See the port."""
-        began = self._process.wire.clock.now
         INTENT.set(None)
         await self._process.step("open", job.key)
         attempt = await self._ledger.open_attempt(job)
-        INTENT.set(Intent(job.id, job.key, attempt.id, 0.0))
+        INTENT.set(Intent(job.id, job.key, attempt.id))
         await self._process.step("opened", job.key)
-        stalled = self._process.wire.clock.now - began
-        INTENT.set(Intent(job.id, job.key, attempt.id, stalled))
         return attempt
 
     async def close_attempt(self, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
@@ -92,7 +89,7 @@ class SteppedGateway:
             return TOO_LATE
         await process.step("send")
         call = Call(process.wire, process.number, signed_at, INTENT.get(), process.cross)
-        call.stalled += process.wire.clock.now - began
+        call.stalled = process.wire.clock.now - began
         if not process.has_intent(call):
             process.unrecorded.append(call)
         gateway = EmulatedGateway(call, call, timeout=process.scenario.timeout)  # type: ignore[arg-type]

@@ -27,7 +27,6 @@ class Intent(NamedTuple):
     job_id: int
     job_key: str
     attempt_id: int
-    stalled: float
 
 
 INTENT: ContextVar[Intent | None] = ContextVar("intent", default=None)
@@ -37,7 +36,7 @@ class Call:
     """One request: the emulator and the clock as the request meets them.
 
     `left_at` and `arrived_at` are true seconds; `stalled` is how long the harness itself held the
-    call up between its token and the wire. `session_id` is what the emulator created for it.
+    call up between its departure and the wire. `session_id` is what the emulator created for it.
     `cross` is told when the request arrives, and when the deed is done.
     """
 
@@ -56,7 +55,7 @@ class Call:
         self.operation = ""
         self.left_at = wire.clock.now
         self.arrived_at: float | None = None
-        self.stalled = intent.stalled if intent else 0.0
+        self.stalled = 0.0
         self.session_id: str | None = None
         self.status = 0
         self.held_up = wire.delay()

@@ -1,4 +1,6 @@
-from provisioner.pacing.bucket import TOLERANCE, TokenBucket
+import pytest
+
+from provisioner.pacing.bucket import TokenBucket, least_burst
 
 
 def drain(bucket, now):
@@ -16,12 +18,23 @@ def test_an_idle_bucket_fills_up_to_its_burst():
     assert drain(TokenBucket(10.0, 5, now=0.0), now=3600.0) == 5
 
 
-def test_below_fifty_a_second_two_tokens_are_never_taken_together():
-    assert drain(TokenBucket(49.0, now=0.0), now=3600.0) == 1
+def test_a_stall_is_caught_up_by_the_burst_and_no_further():
+    assert drain(TokenBucket(1010.0, now=0.0), now=3600.0) == 21
 
 
-def test_a_stall_is_caught_up_by_the_tolerance_and_no_further():
-    assert drain(TokenBucket(1010.0, now=0.0), now=3600.0) == 1 + int(1010 * TOLERANCE)
+@pytest.mark.parametrize(
+    ("rate", "burst"), [(0.01, 1), (49.9, 1), (50.0, 2), (100.0, 3), (2000.0, 41)]
+)
+def test_the_least_burst_makes_up_for_twenty_milliseconds(rate, burst):
+    assert least_burst(rate) == burst
+    assert TokenBucket(rate, now=0.0).burst == burst
+
+
+def test_the_least_burst_follows_the_rate():
+    bucket = TokenBucket(10.0, now=0.0)
+    bucket.set_rate(0.0, 1010.0)
+    assert bucket.burst == 21
+    assert drain(bucket, now=3600.0) == 21
 
 
 def test_a_wait_says_when_the_next_token_is_there():
@@ -46,7 +59,7 @@ def test_a_faster_rate_shortens_the_wait_at_once():
 
 
 def test_a_slower_rate_keeps_the_fraction_that_was_there():
-    bucket = TokenBucket(10.0, now=0.0, tolerance=0.0)
+    bucket = TokenBucket(10.0, now=0.0)
     bucket.take(0.0)
     bucket.set_rate(0.05, 1.0)
     assert abs(bucket.take(0.05) - 0.5) < 1e-9

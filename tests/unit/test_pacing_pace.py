@@ -16,8 +16,8 @@ class Simulation:
 
     def __init__(self, ceiling, quota, *, noise=0.0, service_burst=10, outage=(0.0, 0.0)):
         self.pace = FixedPace(ceiling, now=0.0)
-        self.bucket = TokenBucket(ceiling, now=0.0)
-        self.service = TokenBucket(quota, service_burst, now=0.0, tolerance=0.0)
+        self.bucket = TokenBucket(ceiling, 1, now=0.0)
+        self.service = TokenBucket(quota, service_burst, now=0.0)
         self.noise, self.outage = noise, outage
         self.random = Random(1)
         self.answers = deque()
@@ -47,20 +47,26 @@ class Simulation:
     def receive(self, now):
         while self.answers and self.answers[0][0] + ROUND_TRIP <= now:
             sent_at, throttled = self.answers.popleft()
-            rate = self.pace.observe(now, sent_at=sent_at, throttled=throttled)
-            if rate is not None:
-                self.rates.append(rate)
-                self.bucket.set_rate(now, rate)
+            if observed(self.pace, now, sent_at=sent_at, throttled=throttled) is not None:
+                self.rates.append(self.pace.rate)
+                self.bucket.set_rate(now, self.pace.rate)
 
     @property
     def throttled_share(self):
         return 1 - self.accepted / len(self.sent)
 
 
+def observed(pace, now, *, sent_at, throttled):
+    """The new rate, or None if it is the old one."""
+    before = pace.rate
+    pace.observe(now, sent_at=sent_at, throttled=throttled)
+    return None if pace.rate == before else pace.rate
+
+
 def feed(pace, now, *, accepted=0, throttled=0):
     """Answers at `now` to calls sent at that moment; the last rate it changed to."""
     changes = [
-        pace.observe(now, sent_at=now, throttled=each < throttled)
+        observed(pace, now, sent_at=now, throttled=each < throttled)
         for each in range(accepted + throttled)
     ]
     return next((rate for rate in reversed(changes) if rate is not None), None)
@@ -105,14 +111,14 @@ def test_the_ceiling_is_never_exceeded():
 def test_one_flight_of_throttles_is_one_cut():
     pace = FixedPace(100.0, now=0.0)
     for _ in range(50):
-        pace.observe(2.0, sent_at=1.5, throttled=True)
+        observed(pace, 2.0, sent_at=1.5, throttled=True)
     assert pace.rate == 50.0
 
 
 def test_a_cut_keeps_what_was_accepted():
     pace = FixedPace(100.0, now=0.0)
     for each in range(20):
-        pace.observe(2.0, sent_at=1.0 if each == 19 else 0.5, throttled=each < 4)
+        observed(pace, 2.0, sent_at=1.0 if each == 19 else 0.5, throttled=each < 4)
     assert pace.rate == 80.0
 
 
@@ -123,8 +129,8 @@ def test_a_single_throttle_proves_nothing():
 
 def test_two_throttles_at_a_low_rate_are_enough():
     pace = FixedPace(1.0, now=0.0)
-    pace.observe(1.0, sent_at=1.0, throttled=True)
-    assert pace.observe(2.0, sent_at=2.0, throttled=True) == 0.5
+    observed(pace, 1.0, sent_at=1.0, throttled=True)
+    assert observed(pace, 2.0, sent_at=2.0, throttled=True) == 0.5
 
 
 def test_answers_within_the_first_second_decide_nothing():
@@ -171,7 +177,7 @@ def test_failed_probes_come_ever_more_rarely():
 
 def test_few_answers_decide_once_they_are_calm_for_long():
     pace = FixedPace(1.0, now=0.0)
-    pace.observe(1.0, sent_at=1.0, throttled=True)
-    pace.observe(2.0, sent_at=2.0, throttled=True)
-    grown = [pace.observe(now, sent_at=now, throttled=False) for now in (4.0, 6.0, 8.0)]
+    observed(pace, 1.0, sent_at=1.0, throttled=True)
+    observed(pace, 2.0, sent_at=2.0, throttled=True)
+    grown = [observed(pace, now, sent_at=now, throttled=False) for now in (4.0, 6.0, 8.0)]
     assert grown == [None, None, pytest.approx(0.525)]
