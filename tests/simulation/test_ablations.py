@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.ablations import ABLATIONS
 from tests.simulation.catching import catch
 
-RARE = {"the second listing": range(160, 190), "the fence": range(15, 30)}
+RARE = {"the second listing": range(160, 190)}
 """Safeguards whose absence few nights show, and where to look first."""
 
 
