@@ -119,6 +119,7 @@ class Lister:
         """Minutes that a session lives whose request does not say; None where nobody knows."""
         if connector_id not in self._lifetimes:
             await self._lane.limiter.take()
+            await self._lane.limiter.depart()
             try:
                 proxy = await self._lane.gateway.connector_proxy(connector_id)
             except ProvisionerError:
