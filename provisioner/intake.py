@@ -11,7 +11,7 @@ import msgspec
 from provisioner.errors import InputRefusedError, TooManyRowsError
 from provisioner.job import Problem, Row
 from provisioner.ports import Intake, Registry, Source
-from provisioner.record import CampaignRecord, NewCampaign, Recorded
+from provisioner.record import CampaignRecord, Holder, NewCampaign, Recorded
 from provisioner.session import session_name
 
 _ROWS_AT_ONCE = 1_000
@@ -39,7 +39,8 @@ def admit(
 ) -> CampaignRecord:
     """Record a job file under its campaign's name, or find it recorded already.
 
-    Every problem of the file goes to `on_problem`, refused or not.
+    Every problem of the file goes to `on_problem`, refused or not; a file that is recorded
+    already is not read again.
 
     Raises:
         InputRefusedError: invalid rows, a changed file, or content that another unfinished
@@ -95,13 +96,14 @@ def _refuse_content_of_another(registry: Registry, campaign: NewCampaign) -> Non
     _refuse_content_held_by(registry.unfinished_with_input(campaign), campaign)
 
 
-def _refuse_content_held_by(other: str | None, campaign: NewCampaign) -> None:
-    if other is not None:
+def _refuse_content_held_by(holder: Holder | None, campaign: NewCampaign) -> None:
+    if holder is not None:
+        rows = "1 row" if holder.rows == 1 else f"{holder.rows:,} rows"
         raise InputRefusedError(
-            f"{campaign.input_name} is being provisioned as campaign {other!r}, "
-            "which is not finished",
-            hint=f"resume that one with --campaign {other}; a second campaign of the same rows "
-            "would create their sessions twice",
+            f"{rows} of {campaign.input_name} would be sent twice: campaign {holder.campaign!r} "
+            "has them too and is not finished",
+            hint=f"finish that one first: `provisioner run --campaign {holder.campaign}` resumes "
+            f"it, `provisioner reconcile --campaign {holder.campaign}` settles what needs review",
         )
 
 

@@ -10,7 +10,10 @@ from provisioner.session import Session, SessionRequest
 
 
 class JobState(StrEnum):
-    """Where a row stands. The last two never become jobs: they are rows that were turned away."""
+    """Where a row stands. The last two never become jobs: they are rows that were turned away.
+
+    `WITHDRAWN` is a job that was tried, has no session, and left the job file before it had one.
+    """
 
     PENDING = "pending"
     IN_FLIGHT = "in_flight"
@@ -18,6 +21,7 @@ class JobState(StrEnum):
     CREATED = "created"
     FAILED = "failed"
     NEEDS_REVIEW = "needs_review"
+    WITHDRAWN = "withdrawn"
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
 
@@ -47,21 +51,36 @@ class AttemptState(StrEnum):
 
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
-    JobState.PENDING: frozenset({JobState.IN_FLIGHT, JobState.CREATED}),
+    JobState.PENDING: frozenset({JobState.IN_FLIGHT, JobState.CREATED, JobState.WITHDRAWN}),
     JobState.IN_FLIGHT: frozenset(
         {JobState.CREATED, JobState.FAILED, JobState.PENDING, JobState.AMBIGUOUS}
     ),
     JobState.AMBIGUOUS: frozenset(
-        {JobState.CREATED, JobState.PENDING, JobState.FAILED, JobState.NEEDS_REVIEW}
+        {
+            JobState.CREATED,
+            JobState.PENDING,
+            JobState.FAILED,
+            JobState.NEEDS_REVIEW,
+            JobState.WITHDRAWN,
+        }
     ),
     JobState.NEEDS_REVIEW: frozenset({JobState.AMBIGUOUS}),
     JobState.FAILED: frozenset({JobState.PENDING, JobState.CREATED}),
+    JobState.WITHDRAWN: frozenset({JobState.PENDING}),
     JobState.CREATED: frozenset(),
     JobState.REJECTED: frozenset(),
     JobState.DUPLICATE: frozenset(),
 }
 
-SETTLED = frozenset({JobState.CREATED, JobState.FAILED, JobState.REJECTED, JobState.DUPLICATE})
+SETTLED = frozenset(
+    {
+        JobState.CREATED,
+        JobState.FAILED,
+        JobState.WITHDRAWN,
+        JobState.REJECTED,
+        JobState.DUPLICATE,
+    }
+)
 """States in which nothing more will happen unless somebody asks for it."""
 
 _AFTER: dict[Verdict, JobState] = {

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
 from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
-from provisioner.record import CallCounts, CampaignRecord, Layout, NewCampaign, Recorded, RowResult
+from provisioner.record import (
+    CallCounts,
+    CampaignRecord,
+    Holder,
+    Layout,
+    NewCampaign,
+    Recorded,
+    RowResult,
+)
 from provisioner.rulings import Decision, Question, Stray, Unsent
 from provisioner.session import ConnectorProxy, Session, SessionPage, SessionRequest
 
@@ -59,7 +67,8 @@ class Intake(Protocol):
     def add(self, rows: Sequence[Row]) -> Sequence[Problem]:
         """Record rows; return the problems that only the whole file shows (a reused `job_id`).
 
-        A row whose identity the file has had before is recorded as a duplicate.
+        A row whose identity the file has had before is recorded as a duplicate. A job of an
+        earlier version of the file that was never sent gives way to a row of its `job_id`.
         """
 
     def recorded(self) -> Recorded:
@@ -68,11 +77,13 @@ class Intake(Protocol):
     def to_send(self) -> int:
         """The campaign's rows that a commit now would leave pending."""
 
-    def held_by_another(self) -> str | None:
-        """The unfinished campaign, if any, that has every job which is new here, too."""
+    def held_by_another(self) -> Holder | None:
+        """The first unfinished campaign, if any, that has yet to finish a job which is new here."""
 
     def commit(self, layout: Layout) -> CampaignRecord:
-        """Make it durable; pending jobs that the file no longer has are withdrawn.
+        """Make it durable.
+
+        Pending jobs that the file no longer has are withdrawn, or forgotten if never sent.
 
         Raises:
             CannotWriteError: the disk is full or the file not writable; nothing was recorded.
@@ -85,8 +96,8 @@ class Registry(Protocol):
     def campaign(self, name: str) -> CampaignRecord | None:
         """One by name."""
 
-    def unfinished_with_input(self, campaign: NewCampaign) -> str | None:
-        """The name of another campaign with the same input bytes that is not finished yet."""
+    def unfinished_with_input(self, campaign: NewCampaign) -> Holder | None:
+        """Another campaign with the same input bytes that is not finished yet."""
 
     def begin_intake(self, campaign: NewCampaign) -> Intake:
         """Record `campaign` from a job file, as new or, when its name is known, extended."""
@@ -105,7 +116,9 @@ class Ledger(Protocol):
     """
 
     async def claim(self, limit: int) -> Sequence[Job]:
-        """Up to `limit` pending jobs of the campaign that were not handed out yet, in file order.
+        """Up to `limit` pending jobs of the campaign that were not handed out yet.
+
+        In the order in which they were recorded: the file's, unless it was extended.
 
         A claim lives in this process only: after a crash the job is simply pending.
         """
@@ -232,7 +245,10 @@ class LedgerReader(Protocol):
         """Attempts by what became of them."""
 
     def results(self, campaign_id: int) -> Iterator[RowResult]:
-        """Every row in file order, streamed from one consistent snapshot."""
+        """Every row, streamed from one consistent snapshot.
+
+        In file order; after an extension, in the order in which the rows were recorded first.
+        """
 
     def last_run(self, campaign_id: int) -> bytes | None:
         """The summary, JSON, of the campaign's last finished run."""

@@ -33,7 +33,8 @@ class NewCampaign(msgspec.Struct, frozen=True, kw_only=True):
 class CampaignRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign as the ledger knows it. `defaults` is canonical JSON of the row defaults.
 
-    `connectors` are the voice connector ids of its jobs; `created_at` is epoch seconds.
+    `connectors` are the voice connector ids of its jobs; `created_at` is epoch seconds. `gone`
+    counts the rows it keeps that only an earlier version of its job file had.
     """
 
     id: int
@@ -44,13 +45,21 @@ class CampaignRecord(msgspec.Struct, frozen=True, kw_only=True):
     layout: Layout
     connectors: tuple[str, ...]
     created_at: float
+    gone: int = 0
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """An unfinished campaign and how many rows of the file at hand it is to provision."""
+
+    campaign: str
+    rows: int
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What recording a job file came to, in rows.
 
     `new + same + rejected + duplicates` is the file's rows; `gone` are jobs of the campaign that
-    the file no longer has.
+    the file no longer has. A job that the file corrects is a gone one and a new one.
     """
 
     new: int = 0
@@ -63,12 +72,13 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class RowResult(msgspec.Struct, frozen=True, kw_only=True):
     """One row with what became of it, as result files and summaries need it.
 
+    `number` counts the job file's data rows from 1; None for a row the file no longer has.
     `cells` as in `Row`. `request` is None for a row that was turned away.
     `session_json` is the service's ProxySession as JSON, None without one.
     `error_code`/`error_message` are the last attempt's, or the row's problems.
     """
 
-    number: int
+    number: int | None
     cells: str
     key: str | None
     state: JobState
@@ -81,7 +91,12 @@ class RowResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign's attempts over all its runs; each is one request on the wire."""
+    """A campaign's attempts over all its runs, by what became of them.
+
+    `attempts` were recorded as about to leave: one that a crash or a stopped process kept from the
+    wire is among them. `adopted` counts sessions found by a listing, those of jobs that this
+    ledger never sent included.
+    """
 
     attempts: int = 0
     throttled: int = 0

@@ -5,30 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from provisioner.job import JobState, Problem, Row
+from provisioner.ledger.clashes import Clash, Known, clash
 from provisioner.ledger.connection import writing
 from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
-from provisioner.record import CampaignRecord, Layout, NewCampaign, Recorded
-from provisioner.session import SessionRequest, mask_numbers
+from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
+from provisioner.session import mask_numbers
 
 _ENCODER = msgspec.json.Encoder()
-
-
-class _Known(msgspec.Struct, frozen=True):
-    """A job of the campaign: `id` None when it was seen in the batch at hand."""
-
-    id: int | None
-    number: int
-    recording: int
-    request: str
+_IDENTITY = "[0-9a-f]" * 32
 
 
 class SqliteIntake:
@@ -42,18 +35,19 @@ class SqliteIntake:
         self._campaign = campaign
         self._connectors: set[str] = set()
         self._tally = dict.fromkeys(("new", "same", "rejected", "duplicates"), 0)
+        self._corrected = 0
 
     def __enter__(self) -> Self:
         with writing(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
-            known = SqliteReader(self._connection).campaign(self._campaign.name)
-            self._connectors.update(known.connectors if known else ())
+            self._known = SqliteReader(self._connection).campaign(self._campaign.name)
+            self._connectors.update(self._known.connectors if self._known else ())
             self._id, self._recording = self._connection.execute(
-                SQL["renew_campaign" if known else "insert_campaign"],
+                SQL["renew_campaign" if self._known else "insert_campaign"],
                 msgspec.structs.asdict(self._campaign) | {"created_at": time.time()},
             ).fetchone()
-            self._connection.execute(SQL["turned_away_rows_of_campaign"], {"campaign_id": self._id})
-            (self._last_before,) = self._connection.execute(SQL["last_job"]).fetchone()
+            self._execute("turned_away_rows_of_campaign")
+            (self._last_before,) = self._execute("last_job").fetchone()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,103 +56,122 @@ class SqliteIntake:
 
     def add(self, rows: Sequence[Row]) -> list[Problem]:
         """Record rows; return the problems that only the whole file shows."""
-        known = self._known([row.key for row in rows if row.key is not None])
-        inserts: list[tuple[object, ...]] = []
-        seen_again: list[tuple[object, ...]] = []
-        problems: list[Problem] = []
-        for row in rows:
-            if row.request is None or row.key is None:
-                inserts.append(self._turned_away(row, JobState.REJECTED, _texts(row.problems)))
-                continue
-            request = _ENCODER.encode(row.request).decode()
-            earlier = known.get(row.key)
-            if earlier is not None and earlier.request != request:
-                problems.append(self._reused(row, earlier))
-                inserts.append(self._turned_away(row, JobState.REJECTED, problems[-1].message))
-                continue
-            if earlier is None:
-                inserts.append(self._accepted(row, row.request, request))
-            elif earlier.recording == self._recording:
-                why = f"the same job as row {earlier.number}, which counts"
-                inserts.append(self._turned_away(row, JobState.DUPLICATE, why))
-                continue
-            else:
-                seen_again.append((row.number, self._recording, row.cells, earlier.id))
-                self._tally["same"] += 1
-            known[row.key] = _Known(None, row.number, self._recording, request)
         with writing(self._path):
-            self._connection.executemany(SQL["insert_row"], inserts)
-            self._connection.executemany(SQL["seen_again"], seen_again)
-        return problems
+            turned_away = sum(row.request is None for row in rows)
+            inserted = self._insert(map(self._columns, rows))
+            self._tally["rejected"] += turned_away
+            self._tally["new"] += inserted - turned_away
+            return self._resolve(rows) if inserted < len(rows) else []
 
     def recorded(self) -> Recorded:
         """The tally so far."""
-        gone = self._connection.execute(
-            SQL["count_gone"], {"campaign_id": self._id, "recording": self._recording}
-        ).fetchone()[0]
-        return Recorded(gone=gone, **self._tally)
+        (gone,) = self._execute("count_gone").fetchone()
+        return Recorded(gone=gone + self._corrected, **self._tally)
 
     def to_send(self) -> int:
         """See the port."""
-        (rows,) = self._connection.execute(
-            SQL["count_to_send"], {"campaign_id": self._id, "recording": self._recording}
-        ).fetchone()
+        (rows,) = self._execute("count_to_send").fetchone()
         return int(rows)
 
-    def held_by_another(self) -> str | None:
+    def held_by_another(self) -> Holder | None:
         """See the port."""
-        if not self._tally["new"]:
-            return None
-        found = self._connection.execute(
-            SQL["held_by_another"],
-            {
-                "campaign_id": self._id,
-                "after": self._last_before,
-                "new": self._tally["new"],
-            },
-        ).fetchone()
-        return found[0] if found else None
+        found = self._execute("held_by_another", after=self._last_before, identity=_IDENTITY)
+        held = found.fetchone()
+        return Holder(campaign=held[0], rows=held[1]) if held else None
 
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable."""
-        gone = {"campaign_id": self._id, "recording": self._recording}
         with writing(self._path):
-            self._connection.execute(SQL["withdraw_attempts"], gone)
-            self._connection.execute(SQL["withdraw_jobs"], gone)
-            self._connection.execute(
-                SQL["finish_campaign"],
-                {
-                    "id": self._id,
-                    "layout": _ENCODER.encode(layout).decode(),
-                    "connectors": json.dumps(sorted(self._connectors)),
-                },
+            self._part_with_what_is_gone(layout)
+            self._execute(
+                "finish_campaign",
+                layout=_ENCODER.encode(layout).decode(),
+                connectors=json.dumps(sorted(self._connectors)),
             )
             self._connection.execute("COMMIT")
         return next(
             each for each in SqliteReader(self._connection).campaigns() if each.id == self._id
         )
 
-    def _known(self, keys: Sequence[str]) -> dict[str, _Known]:
-        with writing(self._path):
-            found = self._connection.execute(
-                SQL["jobs_with_keys"],
-                {"campaign_id": self._id, "keys": _ENCODER.encode(keys).decode()},
-            )
-            return {key: _Known(*rest) for key, *rest in found}
+    def _part_with_what_is_gone(self, layout: Layout) -> None:
+        """Forget what was never sent; keep the rest as it is told best without its file."""
+        self._execute("forget_unsent")
+        self._execute("withdraw_sent")
+        before = self._known.layout if self._known else layout
+        if before.format == "csv" and before.columns != layout.columns:
+            self._execute("name_cells", columns=_ENCODER.encode(before.columns).decode())
 
-    def _accepted(self, row: Row, request: SessionRequest, text: str) -> tuple[object, ...]:
-        self._tally["new"] += 1
+    def _columns(self, row: Row) -> tuple[object, ...]:
+        request = row.request
+        if request is None:
+            return self._turned_away(row, JobState.REJECTED, _texts(row.problems))
         self._connectors.add(request.voice_connector_id)
         mark = fingerprint(request.name, request.participants)
-        about = (self._id, row.number, row.key, JobState.PENDING, self._recording)
-        return (*about, None, text, mark, row.cells)
+        return (*self._about(row, JobState.PENDING), None, _text(row), mark, row.cells)
 
     def _turned_away(self, row: Row, state: JobState, why: str) -> tuple[object, ...]:
-        self._tally["rejected" if state is JobState.REJECTED else "duplicates"] += 1
-        about = (self._id, row.number, row.key, state, self._recording)
-        return (*about, why, None, None, row.cells)
+        return (*self._about(row, state), why, None, None, row.cells)
 
-    def _reused(self, row: Row, earlier: _Known) -> Problem:
+    def _about(self, row: Row, state: JobState) -> tuple[object, ...]:
+        job_id = self._last_before + row.number
+        return (job_id, self._id, row.number, row.key, state, self._recording)
+
+    def _resolve(self, rows: Sequence[Row]) -> list[Problem]:
+        """What becomes of those rows of a batch whose identity was taken; their problems."""
+        known = self._jobs_with_keys([row.key for row in rows if row.key is not None])
+        problems: list[Problem] = []
+        for row in rows:
+            if row.request is None or row.key is None:
+                continue
+            earlier = known[row.key]
+            if (earlier.recording, earlier.number) == (self._recording, row.number):
+                continue
+            kind = clash(_text(row), earlier, self._recording)
+            if kind is Clash.REUSED:
+                problems.append(self._reused(row, earlier))
+            self._settle(kind, row, earlier)
+            if kind in {Clash.SEEN_AGAIN, Clash.CORRECTED}:
+                known[row.key] = msgspec.structs.replace(
+                    earlier, recording=self._recording, number=row.number, request=_text(row)
+                )
+        return problems
+
+    def _settle(self, kind: Clash, row: Row, earlier: Known) -> None:
+        match kind:
+            case Clash.SEEN_AGAIN:
+                self._tally["same"] += 1
+                self._again(row, earlier)
+            case Clash.CORRECTED:
+                self._tally["new"] += 1
+                self._corrected += 1
+                self._connection.execute(SQL["forget_job"], (earlier.id,))
+                self._insert([self._columns(row)])
+            case Clash.DUPLICATE:
+                self._tally["duplicates"] += 1
+                why = f"the same job as row {earlier.number}, which counts"
+                self._insert([self._turned_away(row, JobState.DUPLICATE, why)])
+            case Clash.REUSED:
+                self._tally["rejected"] += 1
+                why = self._reused(row, earlier).message
+                self._insert([self._turned_away(row, JobState.REJECTED, why)])
+
+    def _again(self, row: Row, earlier: Known) -> None:
+        self._connection.execute(
+            SQL["seen_again"], (row.number, self._recording, row.cells, earlier.id)
+        )
+
+    def _insert(self, rows: Iterable[tuple[object, ...]]) -> int:
+        return self._connection.executemany(SQL["insert_row"], rows).rowcount
+
+    def _execute(self, statement: str, **parameters: object) -> sqlite3.Cursor:
+        about = {"campaign_id": self._id, "recording": self._recording}
+        return self._connection.execute(SQL[statement], about | parameters)
+
+    def _jobs_with_keys(self, keys: Sequence[str]) -> dict[str, Known]:
+        found = self._execute("jobs_with_keys", keys=_ENCODER.encode(keys).decode())
+        return {row[0]: _known(*row[1:]) for row in found}
+
+    def _reused(self, row: Row, earlier: Known) -> Problem:
         where = (
             f"on row {earlier.number}"
             if earlier.recording == self._recording
@@ -171,6 +184,15 @@ class SqliteIntake:
             message=f"this job_id was used {where} for another request; "
             "give every job a job_id of its own",
         )
+
+
+def _known(*columns: Any) -> Known:  # noqa: ANN401  # SQLite's columns
+    job_id, number, recording, request, attempts, state = columns
+    return Known(job_id, number, recording, request, attempts, JobState(state))
+
+
+def _text(row: Row) -> str:
+    return _ENCODER.encode(row.request).decode()
 
 
 def _texts(problems: Sequence[Problem]) -> str:

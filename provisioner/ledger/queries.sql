@@ -11,19 +11,22 @@ WHERE name = :name
 RETURNING id, recording
 
 -- name: finish_campaign
-UPDATE campaigns SET layout = :layout, connectors = :connectors WHERE id = :id
+UPDATE campaigns
+SET layout = :layout, connectors = :connectors,
+    gone = (SELECT count(*) FROM jobs
+            WHERE campaign_id = :campaign_id AND recording < :recording)
+WHERE id = :campaign_id
 
 -- name: campaigns
-SELECT id, name, input_name, input_sha256, defaults, layout, connectors, created_at
+SELECT id, name, input_name, input_sha256, defaults, layout, connectors, created_at, gone
 FROM campaigns
 ORDER BY id
 
 -- name: unfinished_with_input
-SELECT name
+SELECT name, (SELECT count(*) FROM jobs WHERE campaign_id = campaigns.id
+              AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review')) AS unsettled
 FROM campaigns
-WHERE input_sha256 = :input_sha256 AND name <> :name
-    AND EXISTS (SELECT 1 FROM jobs WHERE campaign_id = campaigns.id
-                AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review'))
+WHERE input_sha256 = :input_sha256 AND name <> :name AND unsettled > 0
 ORDER BY id
 LIMIT 1
 
@@ -31,17 +34,24 @@ LIMIT 1
 DELETE FROM jobs WHERE campaign_id = :campaign_id AND problem IS NOT NULL
 
 -- name: jobs_with_keys
-SELECT key, id, number, recording, request
+SELECT key, id, number, recording, request, attempts, state
 FROM jobs
 WHERE campaign_id = :campaign_id AND problem IS NULL
     AND key IN (SELECT value FROM json_each(:keys))
 
 -- name: insert_row
-INSERT INTO jobs (campaign_id, number, key, state, recording, problem, request, fingerprint, cells)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO jobs (id, campaign_id, number, key, state, recording, problem, request, fingerprint, cells)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (campaign_id, key) WHERE problem IS NULL DO NOTHING
 
 -- name: seen_again
-UPDATE jobs SET number = ?, recording = ?, cells = ? WHERE id = ?
+UPDATE jobs
+SET number = ?, recording = ?, cells = ?,
+    state = CASE state WHEN 'withdrawn' THEN 'pending' ELSE state END
+WHERE id = ?
+
+-- name: forget_job
+DELETE FROM jobs WHERE id = ?
 
 -- name: count_gone
 SELECT count(*) FROM jobs
@@ -68,6 +78,7 @@ WHERE campaign_id = :campaign_id AND state = 'failed'
 -- name: requeue_failed
 UPDATE jobs SET state = 'pending'
 WHERE campaign_id = :campaign_id AND state = 'failed'
+    AND recording = (SELECT recording FROM campaigns WHERE id = :campaign_id)
     AND (:code = '*'
          OR :code = (SELECT error_code FROM attempts WHERE attempts.id = jobs.last_attempt))
 
@@ -114,10 +125,12 @@ FROM jobs JOIN attempts ON attempts.job_id = jobs.id
 WHERE campaign_id = :campaign_id
 
 -- name: results
-SELECT jobs.number, cells, key, jobs.state, request, session, jobs.attempts, error_code, message,
-    request_id, problem
-FROM jobs LEFT JOIN attempts ON attempts.id = jobs.last_attempt
-WHERE campaign_id = :campaign_id
+SELECT CASE WHEN jobs.recording = campaigns.recording THEN jobs.number END, cells, key, jobs.state,
+    request, session, jobs.attempts, error_code, message, request_id, problem
+FROM campaigns
+JOIN jobs ON jobs.campaign_id = campaigns.id
+LEFT JOIN attempts ON attempts.id = jobs.last_attempt
+WHERE campaigns.id = :campaign_id
 ORDER BY jobs.id
 
 -- name: insert_run
@@ -145,29 +158,33 @@ FROM (SELECT json_extract(request, '$.ExpiryMinutes') AS expiry FROM jobs WHERE 
 SELECT coalesce(max(id), 0) FROM jobs
 
 -- name: held_by_another
-SELECT other.name
-FROM campaigns AS other
-WHERE other.id <> :campaign_id
-    AND EXISTS (SELECT 1 FROM jobs WHERE campaign_id = other.id
-                AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review'))
-    AND :new = (
-        SELECT count(*)
-        FROM jobs AS ours
-        JOIN jobs AS theirs
-            ON theirs.campaign_id = other.id AND theirs.key = ours.key AND theirs.problem IS NULL
-        WHERE ours.campaign_id = :campaign_id AND ours.id > :after AND ours.problem IS NULL
-            AND json_remove(ours.request, '$.Name') = json_remove(theirs.request, '$.Name'))
-ORDER BY other.id
+-- A key that is no job_id is made from the whole request: two of those are compared as they are.
+SELECT campaigns.name, count(*)
+FROM (SELECT campaign_id, key, json_remove(request, '$.Name') AS content
+      FROM jobs
+      WHERE campaign_id <> :campaign_id
+          AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review')) AS theirs
+JOIN jobs AS ours ON json_remove(ours.request, '$.Name') = content
+    AND (ours.key = theirs.key OR (ours.key GLOB :identity) <> (theirs.key GLOB :identity))
+JOIN campaigns ON campaigns.id = theirs.campaign_id
+WHERE ours.campaign_id = :campaign_id AND ours.id > :after AND ours.problem IS NULL
+GROUP BY campaigns.id
+ORDER BY campaigns.id
 LIMIT 1
 
--- name: withdraw_attempts
-DELETE FROM attempts WHERE job_id IN (
-    SELECT id FROM jobs
-    WHERE campaign_id = :campaign_id AND state = 'pending' AND recording < :recording)
-
--- name: withdraw_jobs
+-- name: forget_unsent
 DELETE FROM jobs
+WHERE campaign_id = :campaign_id AND state = 'pending' AND recording < :recording AND attempts = 0
+
+-- name: withdraw_sent
+UPDATE jobs SET state = 'withdrawn'
 WHERE campaign_id = :campaign_id AND state = 'pending' AND recording < :recording
+
+-- name: name_cells
+UPDATE jobs
+SET cells = (SELECT json_group_object(names.value, each.value)
+             FROM json_each(:columns) AS names JOIN json_each(jobs.cells) AS each USING (key))
+WHERE campaign_id = :campaign_id AND recording < :recording AND json_type(cells) = 'array'
 
 -- name: pending_connectors
 SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')

@@ -17,7 +17,12 @@ from provisioner.record import CallCounts, CampaignRecord, Layout, RowResult
 from provisioner.session import SessionRequest
 
 _REQUESTS = msgspec.json.Decoder(SessionRequest)
-_TURNED_AWAY = {JobState.REJECTED: "InvalidRow", JobState.DUPLICATE: "Duplicate"}
+_CODES = {
+    JobState.REJECTED: "InvalidRow",
+    JobState.DUPLICATE: "Duplicate",
+    JobState.WITHDRAWN: "Withdrawn",
+}
+_WITHDRAWN = "the row left the job file before it had a session, so it is not sent again"
 _ROWS_AT_ONCE = 1_000
 
 
@@ -54,7 +59,7 @@ class SqliteReader:
         )
 
     def results(self, campaign_id: int) -> Iterator[RowResult]:
-        """Every row in file order, streamed from one snapshot."""
+        """See the port."""
         found = self._connection.execute(SQL["results"], {"campaign_id": campaign_id})
         while rows := found.fetchmany(_ROWS_AT_ONCE):
             yield from map(_row_result, rows)
@@ -82,8 +87,8 @@ def open_reader(path: Path) -> Iterator[SqliteReader]:
         connection.close()
 
 
-def _campaign(row: tuple[int, str, str, str, str, str, str, float]) -> CampaignRecord:
-    identity, name, input_name, input_sha256, defaults, layout, connectors, created_at = row
+def _campaign(row: tuple[int, str, str, str, str, str, str, float, int]) -> CampaignRecord:
+    identity, name, input_name, input_sha256, defaults, layout, connectors, created_at, gone = row
     return CampaignRecord(
         id=identity,
         name=name,
@@ -93,7 +98,12 @@ def _campaign(row: tuple[int, str, str, str, str, str, str, float]) -> CampaignR
         layout=msgspec.json.decode(layout, type=Layout),
         connectors=msgspec.json.decode(connectors, type=tuple[str, ...]),
         created_at=created_at,
+        gone=gone,
     )
+
+
+def _message(state: JobState, said: str | None) -> str | None:
+    return _WITHDRAWN if state is JobState.WITHDRAWN else said
 
 
 def _row_result(row: tuple[Any, ...]) -> RowResult:
@@ -107,7 +117,7 @@ def _row_result(row: tuple[Any, ...]) -> RowResult:
         request=_REQUESTS.decode(request) if request else None,
         session_json=session.encode() if session else None,
         attempts=attempts,
-        error_code=None if at is JobState.CREATED else _TURNED_AWAY.get(at, code),
-        error_message=None if at is JobState.CREATED else problem or message,
+        error_code=None if at is JobState.CREATED else _CODES.get(at, code),
+        error_message=None if at is JobState.CREATED else problem or _message(at, message),
         request_id=request_id,
     )

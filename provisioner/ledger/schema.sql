@@ -8,10 +8,12 @@ CREATE TABLE campaigns (
     layout       TEXT    NOT NULL,
     connectors   TEXT    NOT NULL,
     created_at   REAL    NOT NULL,
-    recording    INTEGER NOT NULL DEFAULT 1
+    recording    INTEGER NOT NULL DEFAULT 1,
+    gone         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Every row of the job file, those turned away included (they have a problem and no request).
+-- Rows of an older `recording` than the campaign's are gone from its file.
 -- `fingerprint` leads from a listed session to the jobs it may belong to.
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
@@ -19,7 +21,8 @@ CREATE TABLE jobs (
     number       INTEGER NOT NULL,
     key          TEXT,
     state        TEXT    NOT NULL CHECK (state IN ('pending', 'in_flight', 'ambiguous', 'created',
-                                                   'failed', 'needs_review', 'rejected', 'duplicate')),
+                                                   'failed', 'needs_review', 'withdrawn', 'rejected',
+                                                   'duplicate')),
     attempts     INTEGER NOT NULL DEFAULT 0,
     last_attempt INTEGER,
     recording    INTEGER NOT NULL,

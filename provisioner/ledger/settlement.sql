@@ -77,7 +77,12 @@ UPDATE attempts SET state = 'not_created' WHERE id = ? AND state = 'unknown'
 UPDATE attempts SET message = ? WHERE id = ? AND state = 'unknown'
 
 -- name: settle_job
-UPDATE jobs SET state = ? WHERE id = ? AND state = 'ambiguous'
+-- What is gone from the job file is never sent again.
+UPDATE jobs
+SET state = iif(?1 = 'pending' AND recording < (SELECT recording FROM campaigns
+                                                WHERE campaigns.id = jobs.campaign_id),
+                'withdrawn', ?1)
+WHERE id = ?2 AND state = 'ambiguous'
 
 -- name: strays
 SELECT sightings.session_id, sightings.connector_id, sightings.session, jobs.key, jobs.request,

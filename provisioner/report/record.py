@@ -14,6 +14,7 @@ from provisioner.session import Session, SessionRequest
 FILES: dict[JobState, str] = {
     JobState.CREATED: "created",
     JobState.FAILED: "failed",
+    JobState.WITHDRAWN: "failed",
     JobState.REJECTED: "rejected",
     JobState.DUPLICATE: "duplicates",
     JobState.NEEDS_REVIEW: "needs_review",

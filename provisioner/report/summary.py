@@ -21,11 +21,16 @@ FILE_NAME = "summary.json"
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The job file: its name without the folder, the SHA-256 of its bytes, its data rows."""
+    """The job file: its name without the folder, the SHA-256 of its bytes, and its rows.
+
+    `rows` are the file's data rows and, of earlier versions of it, `gone` rows that it no longer
+    has but that were sent.
+    """
 
     name: str
     sha256: str
     rows: int
+    gone: int = 0
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +146,7 @@ def summarize(
             name=campaign.input_name,
             sha256=campaign.input_sha256,
             rows=sum(counts.values()),
+            gone=campaign.gone,
         ),
         counts=file_counts(counts),
         calls=calls,

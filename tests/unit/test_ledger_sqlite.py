@@ -12,18 +12,23 @@ import msgspec
 import pytest
 
 from provisioner.errors import CannotWriteError, ConfigurationError, LedgerLockedError
-from provisioner.job import JobState, Outcome, Problem, Row, Verdict
+from provisioner.job import JobState, Outcome, Problem, Row, Verdict, state_after
 from provisioner.ledger import (
     GroupCommitLedger,
     ImmediateLedger,
+    LedgerSettlement,
     SqliteLedger,
     ledger_path,
     open_reader,
 )
-from provisioner.record import CampaignRecord, Layout, NewCampaign, Recorded
+from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
+from provisioner.rulings import Decision, Ruling
 from provisioner.session import SessionRequest
 
 CREATED = Outcome(verdict=Verdict.CREATED, status=201, request_id="r-1")
+REFUSED = Outcome(verdict=Verdict.REFUSED, status=400)
+THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
+LOST = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
 LAYOUT = Layout(format="csv", columns=("a", "b"))
 
 
@@ -64,6 +69,20 @@ def record(ledger: SqliteLedger, *rows: Row, campaign: NewCampaign | None = None
         return intake.commit(LAYOUT)
 
 
+async def sent(
+    ledger: SqliteLedger, campaign: CampaignRecord, outcome: Outcome, state: JobState
+) -> None:
+    """One attempt of the campaign's first job."""
+    ledger.select(campaign.id)
+    shell = ImmediateLedger(ledger)
+    attempt = await shell.open_attempt((await shell.claim(1))[0])
+    await shell.close_attempt(attempt, outcome, state)
+
+
+async def failed_once(ledger: SqliteLedger, campaign: CampaignRecord) -> None:
+    await sent(ledger, campaign, REFUSED, JobState.FAILED)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
@@ -95,11 +114,34 @@ class TestIntake:
             assert "row 1" in problems[0].message
             assert intake.recorded() == Recorded(new=1, rejected=1)
 
-    def test_a_job_id_reused_in_a_later_version_of_the_file_is_a_problem(self, path: Path) -> None:
+    async def test_a_job_id_reused_in_a_later_version_of_the_file_is_a_problem(
+        self, path: Path
+    ) -> None:
+        with SqliteLedger(path) as ledger:
+            await failed_once(ledger, record(ledger, row(1, "k")))
+            with ledger.begin_intake(night()) as intake:
+                assert "earlier" in intake.add([row(1, "k", of=2)])[0].message
+                assert intake.recorded() == Recorded(rejected=1, gone=1)
+
+    def test_a_job_that_was_never_sent_can_be_corrected_under_its_job_id(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1, "k"), row(2))
+            with ledger.begin_intake(night()) as intake:
+                assert intake.add([row(1, "k", of=3), row(2)]) == []
+                assert intake.recorded() == Recorded(new=1, same=1, gone=1)
+                ledger.select(intake.commit(LAYOUT).id)
+            assert [(job.key, job.request) for job in ledger.claim(9)] == [
+                ("k2", request(2)),
+                ("k", request(3)),
+            ]
+
+    def test_a_corrected_job_counts_before_what_it_was(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:
             record(ledger, row(1, "k"))
             with ledger.begin_intake(night()) as intake:
-                assert "earlier" in intake.add([row(1, "k", of=2)])[0].message
+                problems = intake.add([row(1, "k", of=2), row(2, "k", of=2), row(3, "k")])
+                assert [problem.line for problem in problems] == [4]
+                assert intake.recorded() == Recorded(new=1, duplicates=1, rejected=1, gone=1)
 
     def test_invalid_rows_are_kept_with_their_problems(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:
@@ -127,24 +169,100 @@ class TestIntake:
 
     async def test_extending_keeps_what_is_gone_and_was_sent(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:
-            ledger.select(record(ledger, row(1)).id)
-            shell = ImmediateLedger(ledger)
-            attempt = await shell.open_attempt((await shell.claim(1))[0])
-            await shell.close_attempt(attempt, CREATED, JobState.CREATED)
+            await sent(ledger, record(ledger, row(1)), CREATED, JobState.CREATED)
             recorded = record(ledger, row(1, "k2", of=2))
-            assert [r.key for r in ledger.reader().results(recorded.id)] == ["k1", "k2"]
+            assert recorded.gone == 1
+            assert [(r.key, r.number) for r in ledger.reader().results(recorded.id)] == [
+                ("k1", None),
+                ("k2", 1),
+            ]
 
-    @pytest.mark.parametrize(
-        ("keys", "holder"), [((1, 2), "night"), ((2,), "night"), ((2, 3), None)]
-    )
+    async def test_extending_withdraws_what_is_gone_and_was_tried(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            await sent(ledger, record(ledger, row(1)), THROTTLED, JobState.PENDING)
+            recorded = record(ledger, row(1, "k2", of=2))
+            ledger.select(recorded.id)
+            assert [job.key for job in ledger.claim(9)] == ["k2"]
+            gone = next(ledger.reader().results(recorded.id))
+            assert (gone.state, gone.attempts, gone.error_code) == (
+                JobState.WITHDRAWN,
+                1,
+                "Withdrawn",
+            )
+            assert ledger.reader().calls(recorded.id).attempts == 1
+
+    async def test_a_withdrawn_job_that_is_back_in_the_file_is_pending(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            await sent(ledger, record(ledger, row(1)), THROTTLED, JobState.PENDING)
+            record(ledger, row(1, "k2", of=2))
+            recorded = record(ledger, row(1), row(2))
+            assert ledger.reader().counts(recorded.id) == {JobState.PENDING: 2}
+            assert recorded.gone == 0
+
+    async def test_what_is_gone_and_in_doubt_is_not_sent_again_once_settled(
+        self, path: Path
+    ) -> None:
+        with SqliteLedger(path) as ledger:
+            await sent(ledger, record(ledger, row(1)), LOST, JobState.AMBIGUOUS)
+            ledger.select(record(ledger, row(1, "k2", of=2)).id)
+            settlement = LedgerSettlement(ImmediateLedger(ledger))
+            (question,) = await settlement.questions(0, 9)
+            ruling = Decision(question=question, ruling=Ruling.RESEND, listed_at=0.0)
+            await settlement.record([ruling])
+            assert ledger.counts() == {JobState.WITHDRAWN: 1, JobState.PENDING: 1}
+            assert [job.key for job in ledger.claim(9)] == ["k2"]
+
+    async def test_what_is_gone_and_failed_is_not_retried(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            await failed_once(ledger, record(ledger, row(1)))
+            recorded = record(ledger, row(1, "k2", of=2))
+            assert ledger.requeue_failed(recorded.id, "*") == 0
+
+    async def test_what_is_gone_has_its_cells_by_name_under_another_header(
+        self, path: Path
+    ) -> None:
+        two = msgspec.structs.replace(row(1), cells='["x","y"]')
+        with SqliteLedger(path) as ledger:
+            await sent(ledger, record(ledger, two), CREATED, JobState.CREATED)
+            with ledger.begin_intake(night(sha256="01")) as intake:
+                intake.add([row(1, "k2", of=2)])
+                recorded = intake.commit(Layout(format="csv", columns=("b", "c")))
+            cells = [r.cells for r in ledger.reader().results(recorded.id)]
+            assert cells == ['{"a":"x","b":"y"}', '["1"]']
+
+    @pytest.mark.parametrize(("keys", "held"), [((1, 2), 2), ((2,), 1), ((2, 3), 1), ((3, 4), 0)])
     def test_content_that_an_unfinished_campaign_has_is_told(
-        self, path: Path, keys: tuple[int, ...], holder: str | None
+        self, path: Path, keys: tuple[int, ...], held: int
     ) -> None:
         with SqliteLedger(path) as ledger:
             record(ledger, row(1), row(2))
             with ledger.begin_intake(night("other", sha256="01")) as intake:
                 intake.add([row(n, f"k{key}", of=key) for n, key in enumerate(keys, 1)])
+                holder = Holder(campaign="night", rows=held) if held else None
                 assert intake.held_by_another() == holder
+
+    def test_content_is_held_whether_or_not_its_rows_have_a_job_id(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1, "order-1", of=1))
+            with ledger.begin_intake(night("other", sha256="01")) as intake:
+                intake.add([row(1, "a0" * 16, of=1)])
+                assert intake.held_by_another() == Holder(campaign="night", rows=1)
+
+    def test_two_jobs_of_one_pair_with_job_ids_of_their_own_hold_nothing(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1, "order-1", of=1))
+            with ledger.begin_intake(night("other", sha256="01")) as intake:
+                intake.add([row(1, "order-2", of=1)])
+                assert intake.held_by_another() is None
+
+    @pytest.mark.parametrize("outcome", [CREATED, REFUSED])
+    async def test_a_finished_campaign_holds_nothing(self, path: Path, outcome: Outcome) -> None:
+        with SqliteLedger(path) as ledger:
+            state = state_after(outcome, exhausted=True)
+            await sent(ledger, record(ledger, row(1)), outcome, state)
+            with ledger.begin_intake(night("other", sha256="01")) as intake:
+                intake.add([row(1)])
+                assert intake.held_by_another() is None
 
     def test_only_connectors_of_pending_jobs_are_needed(self, path: Path) -> None:
         other = msgspec.structs.replace(row(2), request=request(2, "c2"))
@@ -227,7 +345,7 @@ class TestUnfinishedWithInput:
     def test_names_the_campaign_that_holds_the_same_content(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:
             record(ledger, row(1))
-            assert ledger.unfinished_with_input(night("other")) == "night"
+            assert ledger.unfinished_with_input(night("other")) == Holder(campaign="night", rows=1)
 
     def test_a_finished_campaign_does_not_count(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:

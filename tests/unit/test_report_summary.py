@@ -79,7 +79,7 @@ def test_summary_json_has_the_members_of_the_contract():
     assert told | {"version": ""} == {
         "schema": 1,
         "campaign": "july",
-        "input": {"name": "july.csv", "sha256": "ab" * 32, "rows": 10},
+        "input": {"name": "july.csv", "sha256": "ab" * 32, "rows": 10, "gone": 0},
         "counts": {
             "created": 7,
             "failed": 2,
