@@ -11,6 +11,7 @@ from provisioner.record import (
     CampaignRecord,
     Holder,
     Layout,
+    LearnedRate,
     NewCampaign,
     Recorded,
     RowResult,
@@ -249,6 +250,9 @@ class LedgerReader(Protocol):
 
         In file order; after an extension, in the order in which the rows were recorded first.
         """
+
+    def rates(self) -> Sequence[LearnedRate]:
+        """What lanes were found to allow, the latest first."""
 
     def last_run(self, campaign_id: int) -> bytes | None:
         """The summary, JSON, of the campaign's last finished run."""

@@ -103,3 +103,15 @@ class CallCounts(msgspec.Struct, frozen=True, kw_only=True):
     retried: int = 0
     ambiguous: int = 0
     adopted: int = 0
+
+
+class LearnedRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lane's quota for an operation was found to be: `rate` calls/s at `learned_at`.
+
+    `lane` names the quota's scope: account or profile, region, endpoint. Epoch seconds.
+    """
+
+    lane: str
+    operation: str
+    rate: float
+    learned_at: float

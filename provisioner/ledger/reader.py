@@ -13,7 +13,7 @@ import msgspec
 from provisioner.job import JobState
 from provisioner.ledger.connection import connect_to_read, unusable
 from provisioner.ledger.statements import SQL
-from provisioner.record import CallCounts, CampaignRecord, Layout, RowResult
+from provisioner.record import CallCounts, CampaignRecord, Layout, LearnedRate, RowResult
 from provisioner.session import SessionRequest
 
 _REQUESTS = msgspec.json.Decoder(SessionRequest)
@@ -63,6 +63,14 @@ class SqliteReader:
         found = self._connection.execute(SQL["results"], {"campaign_id": campaign_id})
         while rows := found.fetchmany(_ROWS_AT_ONCE):
             yield from map(_row_result, rows)
+
+    def rates(self) -> list[LearnedRate]:
+        """What lanes were found to allow, the latest first."""
+        found = self._connection.execute(SQL["rates"])
+        return [
+            LearnedRate(lane=lane, operation=operation, rate=rate, learned_at=learned_at)
+            for lane, operation, rate, learned_at in found
+        ]
 
     def last_run(self, campaign_id: int) -> bytes | None:
         """The summary, JSON, of the campaign's last finished run."""

@@ -76,3 +76,12 @@ CREATE TABLE runs (
     ended_at    REAL    NOT NULL,
     summary     TEXT    NOT NULL
 ) STRICT;
+
+-- What a lane was last found to allow, in calls a second: where the next run starts.
+CREATE TABLE rates (
+    lane       TEXT NOT NULL,
+    operation  TEXT NOT NULL,
+    rate       REAL NOT NULL CHECK (rate > 0),
+    learned_at REAL NOT NULL,
+    PRIMARY KEY (lane, operation)
+) STRICT, WITHOUT ROWID;

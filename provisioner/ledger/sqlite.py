@@ -19,7 +19,7 @@ from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
-from provisioner.record import CampaignRecord, Holder, NewCampaign
+from provisioner.record import CampaignRecord, Holder, LearnedRate, NewCampaign
 from provisioner.session import Session, SessionRequest
 
 T = TypeVar("T")
@@ -141,6 +141,11 @@ class SqliteLedger:
                 SQL["insert_run"],
                 {"campaign_id": campaign_id, "ended_at": self._now(), "summary": summary.decode()},
             )
+
+    def record_rate(self, learned: LearnedRate) -> None:
+        """Keep what a lane was found to allow, instead of what was known of it."""
+        with self.transaction():
+            self._connection.execute(SQL["record_rate"], msgspec.structs.asdict(learned))
 
     def select(self, campaign_id: int) -> None:
         """The campaign that `claim` and `counts` speak of; claims begin anew."""

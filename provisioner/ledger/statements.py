@@ -12,6 +12,6 @@ SCHEMA = files(__package__).joinpath("schema.sql").read_text("utf-8")
 LISTING_SCHEMA = files(__package__).joinpath("listing.sql").read_text("utf-8")
 SQL: dict[str, str] = {
     name: statement.strip()
-    for file in ("queries.sql", "settlement.sql")
+    for file in ("queries.sql", "settlement.sql", "rates.sql")
     for name, statement in _NAMED.findall(files(__package__).joinpath(file).read_text("utf-8"))
 }

@@ -21,7 +21,7 @@ from provisioner.ledger import (
     ledger_path,
     open_reader,
 )
-from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
+from provisioner.record import CampaignRecord, Holder, Layout, LearnedRate, NewCampaign, Recorded
 from provisioner.rulings import Decision, Ruling
 from provisioner.session import SessionRequest
 
@@ -516,3 +516,13 @@ async def test_group_commit_survives_a_caller_that_stopped_waiting(path: Path) -
                 await shell.open_attempt(job)
             assert (await shell.open_attempt(other)).job_id == other.id
         assert ledger.counts() == {JobState.IN_FLIGHT: 2}
+
+
+def test_a_learned_rate_replaces_what_was_known_of_its_lane(tmp_path: Path) -> None:
+    first = LearnedRate(lane="a us-east-1", operation="Create", rate=49.0, learned_at=1.0)
+    other = msgspec.structs.replace(first, lane="b us-east-1", learned_at=2.0)
+    later = msgspec.structs.replace(first, rate=24.5, learned_at=3.0)
+    with SqliteLedger(tmp_path / "ledger.db") as ledger:
+        for each in (first, other, later):
+            ledger.record_rate(each)
+        assert ledger.reader().rates() == [later, other]
