@@ -19,60 +19,12 @@ from provisioner.record import NewCampaign
 from provisioner.rulings import Question, SettlePolicy, is_ours
 from provisioner.session import SessionRequest
 from tests.simulation.ports import Shell
-
-
-class Safeguards:
-    """All of them, as the product has them. An ablation overrides one."""
-
-    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
-        """The ledger's core on a file."""
-        return _Quick(path, now)
-
-    def ledger(self, ledger: Shell) -> Shell:
-        """Between the engine and its ledger."""
-        return ledger
-
-    def gateway(self, gateway: Gateway) -> Gateway:
-        """Between the engine and the wire."""
-        return gateway
-
-    def limiter(self, limiter: Limiter) -> Limiter:
-        """Between the engine and its pace."""
-        return limiter
-
-    def lane(self, lane: Lane) -> Lane:
-        """The whole lane."""
-        return lane
-
-    def settlement(self, settlement: Settlement) -> Settlement:
-        """Between the settler and its ledger."""
-        return settlement
-
-    def policy(self, policy: SettlePolicy) -> SettlePolicy:
-        """The settler's patience."""
-        return policy
-
-    def engine(self, ledger: Shell, lane: Lane, clock: Clock) -> Engine:
-        """The engine itself."""
-        return Engine(ledger, lane, clock, lambda _: None)
-
-
-class _Quick(SqliteLedger):
-    """A crash here is a copy of the files, not a loss of power: nothing need reach a disk."""
-
-    def _recover(self) -> None:
-        self._connection.execute("PRAGMA synchronous = OFF")
-        super()._recover()
-
-
-class Around:
-    """Whatever it is wrapped around, where a subclass does not say otherwise."""
-
-    def __init__(self, inner: Any) -> None:  # any port
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:  # any method of it
-        return getattr(self._inner, name)
+from tests.simulation.safeguards import Around, Quick, Safeguards
+from tests.simulation.second_lines import (
+    NoIndexUnderDoubtThatIsPending,
+    NoIndexUnderForgottenAttempts,
+    OpenAttemptsForgotten,
+)
 
 
 class IntentAfterTheCall(Safeguards):
@@ -207,33 +159,6 @@ class _Exposed(Engine):
         scope.cancel()
 
 
-class OpenAttemptsForgotten(Safeguards):
-    """After a crash what was in flight is simply pending again."""
-
-    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
-        return _Amnesiac(path, now)
-
-
-class _Amnesiac(_Quick):
-    def _recover(self) -> None:
-        statement = "UPDATE jobs SET state = 'pending' WHERE state = 'in_flight'"
-        self._connection.execute(statement)
-        super()._recover()
-
-
-class OpenAttemptsForgottenAndNoIndex(Safeguards):
-    """The same, and the database does not object."""
-
-    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
-        return _Unindexed(path, now)
-
-
-class _Unindexed(_Amnesiac):
-    def _recover(self) -> None:
-        self._connection.execute("DROP INDEX IF EXISTS attempts_at_most_one")
-        super()._recover()
-
-
 class NoNames(Safeguards):
     """Rows without a Name are sent without one."""
 
@@ -241,7 +166,7 @@ class NoNames(Safeguards):
         return _Nameless(path, now)
 
 
-class _Nameless(_Quick):
+class _Nameless(Quick):
     def begin_intake(self, campaign: NewCampaign) -> SqliteIntake:
         return _NamelessIntake(self._connection, self._path, campaign)
 
@@ -268,7 +193,8 @@ ABLATIONS: dict[str, type[Safeguards]] = {
     "the fence": NoFence,
     "the shield around call and record": NoShield,
     "recovery of open attempts": OpenAttemptsForgotten,
-    "recovery and the unique index": OpenAttemptsForgottenAndNoIndex,
+    "the unique index, where recovery forgets": NoIndexUnderForgottenAttempts,
+    "the unique index, where doubt is pending": NoIndexUnderDoubtThatIsPending,
     "the rate limiter": NoLimiter,
 }
 """What is taken away, and the safeguards that are left."""

@@ -21,9 +21,9 @@ from provisioner.errors import CannotWriteError
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, open_reader
 from provisioner.record import CallCounts, RowResult
-from tests.simulation.ablations import Safeguards
 from tests.simulation.checker import Evidence, violations
 from tests.simulation.process import CAMPAIGN, Process
+from tests.simulation.safeguards import Safeguards
 from tests.simulation.scenario import LONGEST_DELAY, STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Wire
 

@@ -114,8 +114,10 @@ class SteppedGateway:
     async def connector_proxy(self, connector_id: str) -> ConnectorProxy:
         """See the port."""
         process = self._process
+        began = process.wire.clock.now
         await process.step("proxy", connector_id)
         call = Call(process.wire, process.number, process.clock.time(), None, process.cross)
+        call.stalled = process.wire.clock.now - began
         gateway = EmulatedGateway(call, call, timeout=process.scenario.timeout)  # type: ignore[arg-type]
         proxy = await self._answer(call, gateway.connector_proxy(connector_id))
         await process.step("described", call.status)

@@ -14,9 +14,9 @@ from provisioner.intake import IntakePolicy, admit
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger
 from provisioner.record import CampaignRecord, NewCampaign
-from tests.simulation.ablations import Safeguards
 from tests.simulation.assembly import SimulatedRun
 from tests.simulation.rows import RowsInMemory
+from tests.simulation.safeguards import Safeguards
 from tests.simulation.scenario import STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Call, Wire
 

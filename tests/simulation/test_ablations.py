@@ -1,15 +1,55 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+
+import msgspec
 import pytest
 
+from provisioner.emulator.faults import FaultKind
 from tests.simulation.ablations import ABLATIONS
-from tests.simulation.catching import catch
+from tests.simulation.catching import catch, holds
+from tests.simulation.night import simulate
+from tests.simulation.scenario import Life, Scenario, scenario
 
-RARE = {"the second listing": range(160, 190)}
-"""Safeguards whose absence few nights show, and where to look first."""
+
+def forgetful(seed: int) -> Scenario:
+    """A night of answers that lie, with copies of listings that lag behind."""
+    night = scenario(seed)
+    faults = night.emulator.faults
+    rates = faults.rates | {FaultKind.FAILURE_AFTER: 0.3}
+    emulator = msgspec.structs.replace(
+        night.emulator,
+        listing_delay=55.0,
+        faults=msgspec.structs.replace(faults, rates=rates),
+    )
+    return msgspec.structs.replace(night, emulator=emulator, stale=0.5)
+
+
+def sleepy(seed: int) -> Scenario:
+    """A night of processes that are taken for dead, one after the other, while they stand still."""
+    night, random = scenario(seed), Random(seed)
+    lives = [Life(stolen_at=random.randint(5, 100)) for _ in range(4)]
+    return msgspec.structs.replace(night, lives=tuple(lives), late=0.1)
+
+
+RARE = {"the second listing": forgetful, "the fence": sleepy}
+"""Safeguards whose absence few nights show, and nights that do."""
 
 
 @pytest.mark.parametrize("safeguard", ABLATIONS)
 def test_the_checker_notices_that_a_safeguard_is_gone(safeguard: str) -> None:
-    found = catch(safeguard, RARE.get(safeguard, range(30)), harm=False)
+    found = catch(safeguard, range(40), RARE.get(safeguard, scenario), harm=False)
     assert found.night is not None
+
+
+@pytest.mark.parametrize("trying", RARE.values())
+def test_nights_that_are_harder_break_no_promise(trying: Callable[[int], Scenario]) -> None:
+    assert all(not simulate(trying(seed)).violations for seed in range(20))
+
+
+@pytest.mark.parametrize("line", [name for name, each in ABLATIONS.items() if each.slip])
+def test_a_second_line_alone_lets_no_duplicate_by(line: str) -> None:
+    tested, in_vain = holds(line, range(30))
+    assert tested > 0
+    assert in_vain == 0

@@ -13,7 +13,6 @@ import msgspec
 from provisioner.clock import VirtualClock
 from provisioner.emulator.emulator import Emulator, Reply
 from provisioner.emulator.faults import FaultPlan
-from provisioner.emulator.record import timestamp
 from provisioner.emulator.requests import ProxySessionsAnswer
 from provisioner.emulator.settings import EmulatorSettings
 from tests.simulation.scenario import LONGEST_DELAY, LONGEST_STALENESS, Scenario
@@ -150,8 +149,14 @@ class Wire:
         self.calls.append(call)
         task = asyncio.get_running_loop().create_task(request)
         self._carried.add(task)
-        task.add_done_callback(self._carried.discard)
+        task.add_done_callback(self._forget)
         return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._carried.discard(task)
+        if not task.cancelled():
+            # What a read raises may be for somebody who no longer listens.
+            task.exception()
 
     def arrive(
         self, call: Call, operation: str, parameters: Mapping[str, object], signed_at: float
@@ -179,8 +184,13 @@ class Wire:
             or self._random.random() > self._scenario.stale
         ):
             return reply
-        until = timestamp(now - LONGEST_STALENESS)
-        known = tuple(each for each in page.proxy_sessions if (each.created_at or "") <= until)
+        until = now - LONGEST_STALENESS
+        records = self.emulator.service._sessions
+        known = tuple(
+            each
+            for each in page.proxy_sessions
+            if records[each.proxy_session_id].listed_at <= until
+        )
         self.stale += len(known) < len(page.proxy_sessions)
         body = msgspec.structs.replace(page, proxy_sessions=known)
         return msgspec.structs.replace(reply, body=body)
