@@ -17,6 +17,7 @@ from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy, settling
 from provisioner.settings import ServiceSettings, Settings
+from provisioner.stopping import Stop
 from tests.simulation.ports import SteppedGateway, SteppedLedger
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class SimulatedRun(_Run):
     """The product's own loop of sending and settling; only its surroundings are simulated."""
 
-    def __init__(self, process: Process, core: SqliteLedger, stop: anyio.Event) -> None:
+    def __init__(self, process: Process, core: SqliteLedger, stop: Stop) -> None:
         night = process.scenario
         settings = Settings(
             settle=night.settle,

@@ -14,6 +14,7 @@ from provisioner.intake import IntakePolicy, admit
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger
 from provisioner.record import CampaignRecord, NewCampaign
+from provisioner.stopping import Stop
 from tests.simulation.assembly import SimulatedRun
 from tests.simulation.rows import RowsInMemory
 from tests.simulation.safeguards import Safeguards
@@ -165,7 +166,7 @@ class Process:
         return record
 
     async def _provision(self, core: SqliteLedger) -> None:
-        self._stop = anyio.Event()
+        self._stop = Stop(anyio.Event())
         if self.life.drain_at is not None:
             asyncio.get_running_loop().call_later(self.life.drain_at, self._signal)
         run = SimulatedRun(self, core, self._stop)
@@ -175,7 +176,7 @@ class Process:
         if self.alive and not self.ended:
             self.drained += 1
             self.wire.note(self.number, "signal")
-            self._stop.set()
+            self._stop.now("asked to stop")
 
     def has_intent(self, call: Call) -> bool:
         """Whether the ledger's file says, to a stranger, that this call is about to be made."""
