@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from secrets import randbits
 from typing import Any
 
 import anyio
@@ -27,6 +28,7 @@ from provisioner.report import render_summary, summary_json
 from provisioner.run import Result, provision
 from provisioner.settings import Settings
 
+_SEED_BITS = 32
 _NUMBERS_A_COUNTRY = 400
 """Proxy numbers: all the emulator has, so that many jobs may share a participant."""
 
@@ -81,7 +83,11 @@ def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
         raise UsageError("--emulate and --endpoint-url contradict each other", hint="drop one")
     faults = parse_faults(options["faults"])
     emulated = EmulatorSettings(
-        faults=faults, any_connector=True, countries=COUNTRIES, pool_size=_NUMBERS_A_COUNTRY
+        seed=randbits(_SEED_BITS),  # the next run's service must not give the same ids again
+        faults=faults,
+        any_connector=True,
+        countries=COUNTRIES,
+        pool_size=_NUMBERS_A_COUNTRY,
     )
     with secluded(), start_child(emulated) as url:
         service = msgspec.structs.replace(service, endpoint_url=url, profile=None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from provisioner.errors import CannotWriteError, ConfigurationError
-from provisioner.ledger.statements import SCHEMA, SCHEMA_VERSION
+from provisioner.ledger.statements import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
 _CACHE_KIB = 65_536
 _BUSY_SECONDS = 10.0
@@ -63,11 +63,12 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
     """Open, or create 0600, a ledger file: WAL, every commit on disk before it returns."""
     with writing(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        _refuse_foreign(path)
         connection = _connect(str(path.absolute()))
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            _upgrade(connection, path)
+            _create(connection)
         except BaseException:
             connection.close()
             raise
@@ -96,7 +97,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
     try:
         connection = _connect(read_only_uri(path), uri=True)
-        _check_version(_version_of(connection), path)
+        _check_ours(connection, path)
     except sqlite3.Error as error:
         raise ConfigurationError(
             f"cannot read the ledger {path}: {error}", hint="is it a ledger of provisioner?"
@@ -123,21 +124,35 @@ def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = _version_of(connection)
-    if version == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+def _refuse_foreign(path: Path) -> None:
+    """Look before anything is changed: turning on WAL writes to the file."""
+    if path.stat().st_size == 0:
+        return
+    with closing(_connect(read_only_uri(path), uri=True)) as connection:
+        if not _is_empty(connection):
+            _check_ours(connection, path)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    if _is_empty(connection):
         connection.executescript(
-            f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            f"BEGIN EXCLUSIVE; {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
-    else:
-        _check_version(version, path)
 
 
-def _version_of(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
-def _check_version(version: int, path: Path) -> None:
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise ConfigurationError(
+            f"{path} is a database of another program, not a ledger",
+            hint="name another file with --ledger; this one was left as it is",
+        )
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"the ledger {path} has schema version {version}, this is version {SCHEMA_VERSION}",

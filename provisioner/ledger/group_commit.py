@@ -9,6 +9,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
+import anyio
+
 from provisioner.job import Attempt, Job, JobState, Outcome
 from provisioner.ledger.sqlite import Closing, SqliteLedger
 
@@ -60,7 +62,8 @@ class GroupCommitLedger:
 
     async def __aexit__(self, *_: object) -> None:
         self._orders.put(None)
-        self._thread.join()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._thread.join)
 
     async def claim(self, limit: int) -> Sequence[Job]:
         """See the port."""

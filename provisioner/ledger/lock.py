@@ -14,6 +14,18 @@ from typing import Self
 from provisioner.errors import CannotWriteError, LedgerLockedError
 
 
+def is_held(ledger: Path) -> bool:
+    """Whether a process holds a ledger; found out by sharing its lock for a moment."""
+    try:
+        with _lock_file(ledger).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class LedgerLock:
     """An advisory lock on `<ledger>.lock`, which names its holder.
 
@@ -27,7 +39,7 @@ class LedgerLock:
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
-        self._path = ledger.with_name(ledger.name + ".lock")
+        self._path = _lock_file(ledger)
         self._descriptor = -1
 
     def __enter__(self) -> Self:
@@ -74,3 +86,7 @@ class LedgerLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _lock_file(ledger: Path) -> Path:
+    return ledger.with_name(ledger.name + ".lock")

@@ -75,6 +75,9 @@ WHERE campaign_id = :campaign_id AND state = 'failed'
     AND (:code = '*'
          OR :code = (SELECT error_code FROM attempts WHERE attempts.id = jobs.last_attempt))
 
+-- name: any_in_flight
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'in_flight')
+
 -- name: requeue_failed
 UPDATE jobs SET state = 'pending'
 WHERE campaign_id = :campaign_id AND state = 'failed'

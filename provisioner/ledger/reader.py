@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 
 from provisioner.job import JobState
 from provisioner.ledger.connection import connect_to_read, unusable
+from provisioner.ledger.lock import is_held
 from provisioner.ledger.statements import SQL
 from provisioner.record import CallCounts, CampaignRecord, Layout, LearnedRate, RowResult
 from provisioner.session import SessionRequest
@@ -27,10 +29,13 @@ _ROWS_AT_ONCE = 1_000
 
 
 class SqliteReader:
-    """The LedgerReader port over an open connection."""
+    """The LedgerReader port over an open connection; rows in flight are told as `in_flight`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, in_flight: JobState = JobState.IN_FLIGHT
+    ) -> None:
         self._connection = connection
+        self._in_flight = in_flight
 
     def campaigns(self) -> list[CampaignRecord]:
         """All of them, oldest first."""
@@ -43,7 +48,10 @@ class SqliteReader:
     def counts(self, campaign_id: int) -> dict[JobState, int]:
         """Rows by state; states without rows are absent."""
         found = self._connection.execute(SQL["counts"], {"campaign_id": campaign_id})
-        return {JobState(state): count for state, count in found}
+        counts: Counter[JobState] = Counter()
+        for state, count in found:
+            counts[self._told(state)] += count
+        return dict(counts)
 
     def calls(self, campaign_id: int) -> CallCounts:
         """Attempts by what became of them."""
@@ -62,7 +70,7 @@ class SqliteReader:
         """See the port."""
         found = self._connection.execute(SQL["results"], {"campaign_id": campaign_id})
         while rows := found.fetchmany(_ROWS_AT_ONCE):
-            yield from map(_row_result, rows)
+            yield from map(self._row_result, rows)
 
     def rates(self) -> list[LearnedRate]:
         """What lanes were found to allow, the latest first."""
@@ -77,10 +85,43 @@ class SqliteReader:
         row = self._connection.execute(SQL["last_run"], {"campaign_id": campaign_id}).fetchone()
         return row[0].encode() if row else None
 
+    def _told(self, state: str) -> JobState:
+        return self._in_flight if state == JobState.IN_FLIGHT else JobState(state)
+
+    def _row_result(self, row: tuple[Any, ...]) -> RowResult:
+        (
+            number,
+            cells,
+            key,
+            state,
+            request,
+            session,
+            attempts,
+            code,
+            message,
+            request_id,
+            problem,
+        ) = row
+        at = self._told(state)
+        return RowResult(
+            number=number,
+            cells=cells,
+            key=key,
+            state=at,
+            request=_REQUESTS.decode(request) if request else None,
+            session_json=session.encode() if session else None,
+            attempts=attempts,
+            error_code=None if at is JobState.CREATED else _CODES.get(at, code),
+            error_message=None if at is JobState.CREATED else problem or _message(at, message),
+            request_id=request_id,
+        )
+
 
 @contextmanager
 def open_reader(path: Path) -> Iterator[SqliteReader]:
-    """Open an existing ledger for reading.
+    """Open an existing ledger for reading: one snapshot, however long a run goes on meanwhile.
+
+    A row that a run has in flight is in flight; one that a dead run left so is ambiguous.
 
     Raises:
         ConfigurationError: there is none, or it is no ledger of this version.
@@ -88,11 +129,23 @@ def open_reader(path: Path) -> Iterator[SqliteReader]:
     """
     connection = connect_to_read(path)
     try:
-        yield SqliteReader(connection)
+        yield SqliteReader(connection, _snapshot(connection, path))
     except sqlite3.Error as error:
         raise unusable(path, str(error)) from error
     finally:
         connection.close()
+
+
+def _snapshot(connection: sqlite3.Connection, path: Path) -> JobState:
+    """Begin to read; what rows in flight are, seen from outside of the run."""
+    connection.execute("BEGIN")
+    (in_flight,) = connection.execute(SQL["any_in_flight"]).fetchone()
+    if not in_flight or is_held(path):
+        return JobState.IN_FLIGHT
+    # Their run may have ended well since: only a snapshot begun after it tells.
+    connection.execute("ROLLBACK")
+    connection.execute("BEGIN")
+    return JobState.AMBIGUOUS
 
 
 def _campaign(row: tuple[int, str, str, str, str, str, str, float, int]) -> CampaignRecord:
@@ -112,20 +165,3 @@ def _campaign(row: tuple[int, str, str, str, str, str, str, float, int]) -> Camp
 
 def _message(state: JobState, said: str | None) -> str | None:
     return _WITHDRAWN if state is JobState.WITHDRAWN else said
-
-
-def _row_result(row: tuple[Any, ...]) -> RowResult:
-    number, cells, key, state, request, session, attempts, code, message, request_id, problem = row
-    at = JobState(state)
-    return RowResult(
-        number=number,
-        cells=cells,
-        key=key,
-        state=at,
-        request=_REQUESTS.decode(request) if request else None,
-        session_json=session.encode() if session else None,
-        attempts=attempts,
-        error_code=None if at is JobState.CREATED else _CODES.get(at, code),
-        error_message=None if at is JobState.CREATED else problem or _message(at, message),
-        request_id=request_id,
-    )

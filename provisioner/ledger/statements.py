@@ -7,6 +7,7 @@ from importlib.resources import files
 
 _NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 
+APPLICATION_ID = int.from_bytes(b"prov")
 SCHEMA_VERSION = 1
 SCHEMA = files(__package__).joinpath("schema.sql").read_text("utf-8")
 LISTING_SCHEMA = files(__package__).joinpath("listing.sql").read_text("utf-8")

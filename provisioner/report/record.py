@@ -19,7 +19,7 @@ FILES: dict[JobState, str] = {
     JobState.DUPLICATE: "duplicates",
     JobState.NEEDS_REVIEW: "needs_review",
     JobState.AMBIGUOUS: "needs_review",
-    JobState.IN_FLIGHT: "needs_review",
+    JobState.IN_FLIGHT: "pending",
     JobState.PENDING: "pending",
 }
 """The result file, without its extension, that a row in each state is written to."""
@@ -30,8 +30,7 @@ OwnCells: TypeAlias = list[str] | str | dict[str, msgspec.Raw]
 """A CSV row's cells, a line that could not be read, or a JSONL row's members."""
 
 _NOTHING = (None,) * 7
-_UNSETTLED = dict.fromkeys((JobState.AMBIGUOUS, JobState.IN_FLIGHT), "needs_review")
-_STATUSES = {state: _UNSETTLED.get(state, state.value) for state in JobState}
+_STATUSES = {state: state.value for state in JobState} | {JobState.AMBIGUOUS: "needs_review"}
 _decode_session = msgspec.json.Decoder(Session).decode
 _decode_cells: Callable[[str], OwnCells] = msgspec.json.Decoder(OwnCells).decode
 

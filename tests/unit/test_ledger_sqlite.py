@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -400,8 +401,22 @@ class TestFile:
         other = sqlite3.connect(path)
         other.execute("CREATE TABLE notes (text)")
         other.close()
-        with pytest.raises(ConfigurationError, match="schema version 0"):
+        before = path.read_bytes()
+        with pytest.raises(ConfigurationError, match="another program"):
             SqliteLedger(path).__enter__()
+        assert path.read_bytes() == before
+
+    def test_of_another_version_is_refused(self, path: Path) -> None:
+        SqliteLedger(path).__enter__().__exit__(None, None, None)
+        with closing(sqlite3.connect(path)) as later:
+            later.execute("PRAGMA user_version = 99")
+        with pytest.raises(ConfigurationError, match="schema version 99"):
+            SqliteLedger(path).__enter__()
+
+    def test_that_was_created_and_left_empty_becomes_a_ledger(self, path: Path) -> None:
+        path.touch()
+        with SqliteLedger(path) as ledger:
+            assert ledger.campaign("night") is None
 
     @pytest.mark.parametrize("deed", [Path.unlink, lambda path: path.write_text("x")])
     def test_that_is_removed_or_damaged_while_in_use_stops_the_run(
@@ -453,6 +468,33 @@ class TestReader:
             recorded = record(ledger, row(1))
             with ledger.transaction(), open_reader(path) as reader:
                 assert reader.counts(recorded.id) == {JobState.PENDING: 1}
+
+    def test_reads_one_snapshot(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            record(ledger, row(1))
+            with open_reader(path) as reader:
+                record(ledger, row(1), campaign=night("other"))
+                assert [each.name for each in reader.campaigns()] == ["night"]
+
+    async def test_what_a_run_has_in_flight_is_in_flight(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            ledger.select(record(ledger, row(1)).id)
+            shell = ImmediateLedger(ledger)
+            await shell.open_attempt((await shell.claim(1))[0])
+            with open_reader(path) as reader:
+                assert reader.counts(1) == {JobState.IN_FLIGHT: 1}
+
+    async def test_what_a_dead_run_left_in_flight_is_ambiguous(self, path: Path) -> None:
+        with SqliteLedger(path) as ledger:
+            ledger.select(record(ledger, row(1)).id)
+            shell = ImmediateLedger(ledger)
+            await shell.open_attempt((await shell.claim(1))[0])
+        with open_reader(path) as reader:
+            assert reader.counts(1) == {JobState.AMBIGUOUS: 1}
+            assert [each.state for each in reader.results(1)] == [JobState.AMBIGUOUS]
+        path.with_name("ledger.db.lock").unlink()
+        with open_reader(path) as reader:
+            assert reader.counts(1) == {JobState.AMBIGUOUS: 1}
 
     def test_knows_the_last_run(self, path: Path) -> None:
         with SqliteLedger(path) as ledger:

@@ -80,7 +80,7 @@ def only(rows, layout, out, name="pending", form=None):
         (JobState.DUPLICATE, "duplicates", "duplicate"),
         (JobState.NEEDS_REVIEW, "needs_review", "needs_review"),
         (JobState.AMBIGUOUS, "needs_review", "needs_review"),
-        (JobState.IN_FLIGHT, "needs_review", "needs_review"),
+        (JobState.IN_FLIGHT, "pending", "in_flight"),
         (JobState.PENDING, "pending", "pending"),
     ],
 )

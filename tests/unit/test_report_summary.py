@@ -167,7 +167,7 @@ PENDING, REVIEW, DUPLICATE = JobState.PENDING, JobState.NEEDS_REVIEW, JobState.D
         ([FAILED, PENDING], None, 3),
         ([FAILED, PENDING, REVIEW], None, 5),
         ([JobState.AMBIGUOUS], None, 5),
-        ([JobState.IN_FLIGHT], None, 5),
+        ([JobState.IN_FLIGHT], None, 75),
         ([CREATED, PENDING], ExitCode.STOPPED_EARLY, 75),
         ([CREATED], ExitCode.STOPPED_EARLY, 0),
         ([FAILED, PENDING], ExitCode.STOPPED_EARLY, 3),
