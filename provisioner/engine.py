@@ -7,18 +7,11 @@ import msgspec
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
-from provisioner.events import CallSent, DrainStarted, EventSink, OutcomeRecorded, OutcomeUnrecorded
-from provisioner.job import (
-    TOO_LATE,
-    Attempt,
-    Job,
-    JobState,
-    Outcome,
-    Verdict,
-    state_after,
-    stops_lane,
-)
-from provisioner.ports import Clock, Gateway, Ledger, Limiter, RetryPolicy
+from provisioner.events import ConnectorSetAside, DrainStarted, EventSink
+from provisioner.job import Job, Outcome, stops_lane
+from provisioner.lane import Lane
+from provisioner.ports import Clock, Ledger
+from provisioner.sending import Sender
 
 _SPARE_WORKERS = 256
 """A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
@@ -26,34 +19,21 @@ _SPARE_WORKERS = 256
 _CLAIM_AT_ONCE = 256
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One quota scope: the way to its service, its pace, its patience.
-
-    `connections` bounds the calls on the wire at once. A request leaves within `fence` seconds of
-    its intent, or not at all: when it counts as too old to arrive is told from the intent. A call
-    that took more than `patience` seconds by the wall clock was made by a process that had been
-    stopped.
-    """
-
-    gateway: Gateway
-    limiter: Limiter
-    retry: RetryPolicy
-    connections: int
-    fence: float = 60.0
-    patience: float = 300.0
-
-
 class Engine:
-    """Sends one campaign's pending jobs through a lane, each attempt recorded before and after."""
+    """Sends one campaign's pending jobs through a lane, each attempt recorded before and after.
+
+    `unusable` tells why of the connectors that were set aside.
+    """
 
     def __init__(self, ledger: Ledger, lane: Lane, clock: Clock, emit: EventSink) -> None:
         self._ledger = ledger
+        self._sender = Sender(ledger, lane, clock, emit)
         self._lane = lane
         self._clock = clock
         self._emit = emit
         self._connections = anyio.Semaphore(lane.connections)
         self._scope: anyio.CancelScope | None = None
-        self._in_flight = 0
+        self.unusable: dict[str, str] = {}
         self._draining = False
         self._fatal: Outcome | None = None
         self._counted: set[int] = set()
@@ -86,11 +66,17 @@ class Engine:
         """Start no new call; let those in flight finish and be recorded. Safe to repeat."""
         if not self._draining:
             self._draining = True
-            self._emit(
-                DrainStarted(reason=reason, in_flight=self._in_flight, at=self._clock.time())
-            )
+            in_flight = self._sender.in_flight
+            self._emit(DrainStarted(reason=reason, in_flight=in_flight, at=self._clock.time()))
             if self._scope is not None:
                 self._scope.cancel()
+
+    def set_aside(self, connector_id: str, reason: str) -> None:
+        """Leave a connector's jobs pending and send the others'. Safe to repeat."""
+        if connector_id not in self.unusable:
+            self.unusable[connector_id] = reason
+            at = self._clock.time()
+            self._emit(ConnectorSetAside(connector_id=connector_id, reason=reason, at=at))
 
     async def _feed(self, jobs: ObjectSendStream[Job], limit: int | None) -> None:
         async with jobs:
@@ -117,10 +103,10 @@ class Engine:
     async def _provision(self, job: Job) -> None:
         """The life of a job: a connection, a token, one attempt; again while it may be retried."""
         tries = 1
-        while True:
+        while not self._is_set_aside(job):
             async with self._connections:
                 await self._lane.limiter.take()
-                if self._draining:
+                if self._draining or self._is_set_aside(job):
                     return
                 with anyio.CancelScope(shield=True):
                     retry_in = await self._attempt(job, tries)
@@ -131,69 +117,15 @@ class Engine:
             job = msgspec.structs.replace(job, attempts=job.attempts + 1)
 
     async def _attempt(self, job: Job, tries: int) -> float | None:
-        """Intent durable, call, verdict, outcome durable; seconds until the retry, or None."""
-        token_at = self._clock.monotonic()
-        attempt = await self._ledger.open_attempt(job)
-        await self._lane.limiter.depart()
-        sent_at = self._clock.monotonic()
-        self._in_flight += 1
-        try:
-            outcome, latency = await self._call(job, attempt)
-            retry_in = self._retry_in(outcome, tries)
-            state = state_after(outcome, exhausted=retry_in is None)
-            await self._record(job, attempt, outcome, state)
-        finally:
-            self._in_flight -= 1
-        self._lane.limiter.observe(outcome, sent_at=sent_at)
-        self._emit(
-            OutcomeRecorded(
-                job_key=job.key,
-                attempt=attempt.number,
-                outcome=outcome,
-                state=state,
-                latency=latency,
-                recording=max(self._clock.monotonic() - token_at - latency, 0.0),
-                retry_in=retry_in,
-                at=self._clock.time(),
-            )
-        )
-        if stops_lane(outcome, exhausted=retry_in is None):
+        """Send it and heed what came of it; seconds until the retry, or None."""
+        sent = await self._sender.send(job, tries)
+        outcome = sent.outcome
+        if outcome.connector_only:
+            self.set_aside(job.request.voice_connector_id, outcome.said)
+        elif stops_lane(outcome, exhausted=sent.retry_in is None):
             self._fatal = self._fatal or outcome
             self.drain(outcome.error_code or "fatal")
-        return retry_in
+        return sent.retry_in
 
-    async def _record(self, job: Job, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
-        try:
-            await self._ledger.close_attempt(attempt, outcome, state)
-        except Exception:
-            at = self._clock.time()
-            self._emit(
-                OutcomeUnrecorded(job_key=job.key, attempt=attempt.number, outcome=outcome, at=at)
-            )
-            raise
-
-    def _retry_in(self, outcome: Outcome, tries: int) -> float | None:
-        return 0.0 if outcome == TOO_LATE else self._lane.retry.delay(outcome, tries)
-
-    async def _call(self, job: Job, attempt: Attempt) -> tuple[Outcome, float]:
-        self._emit(CallSent(job_key=job.key, attempt=attempt.number, at=self._clock.time()))
-        started = self._clock.monotonic()
-        left_at = self._clock.time()
-        not_after = attempt.opened_at + self._lane.fence
-        outcome = await self._lane.gateway.create(job.request, not_after=not_after)
-        if self._clock.time() - left_at > self._lane.patience:
-            outcome = _doubted(outcome)
-        return outcome, self._clock.monotonic() - started
-
-
-def _doubted(outcome: Outcome) -> Outcome:
-    """What an outcome says of a call whose process was stopped meanwhile.
-
-    A session is sure, and so is what never left. Any other request may have left late, and what
-    refuses it for its age says nothing of the lane.
-    """
-    if outcome.verdict is Verdict.CREATED or outcome == TOO_LATE:
-        return outcome
-    return msgspec.structs.replace(
-        outcome, verdict=Verdict.AMBIGUOUS, answered=False, retry_after=None, fatal_exit=None
-    )
+    def _is_set_aside(self, job: Job) -> bool:
+        return job.request.voice_connector_id in self.unusable

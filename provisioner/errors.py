@@ -5,7 +5,8 @@ ProvisionerError            1
 ├── HaltedError             4   too many rows failed
 ├── InputRefusedError      65   the job file cannot be used; nothing was sent
 ├── InputMissingError      66   the job file cannot be opened
-├── ServiceError           69   connector missing or disabled, service unreachable
+├── ServiceError           69   the service cannot be used or reached
+│   └── ConnectorError     69   a connector is missing or disabled
 ├── CannotWriteError       74   the ledger or the results cannot be written
 ├── LedgerLockedError      75   another run holds the ledger
 ├── CredentialsError       77   no credentials, or they may not make the call
@@ -80,9 +81,13 @@ class InputMissingError(ProvisionerError):
 
 
 class ServiceError(ProvisionerError):
-    """The connector is missing or disabled, or the service cannot be reached."""
+    """The service cannot be used or reached."""
 
     exit_code = ExitCode.SERVICE
+
+
+class ConnectorError(ServiceError):
+    """A voice connector is missing or disabled; others may be usable."""
 
 
 class CannotWriteError(ProvisionerError):

@@ -66,6 +66,14 @@ class RateChanged(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class ConnectorSetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """No call to a connector would fare better: its jobs stay pending, the others' are sent."""
+
+    connector_id: str
+    reason: str
+    at: float
+
+
 class DrainStarted(msgspec.Struct, frozen=True, kw_only=True):
     """No new call starts from here; calls in flight finish and are recorded."""
 
@@ -128,6 +136,7 @@ Event: TypeAlias = (
     | OutcomeRecorded
     | OutcomeUnrecorded
     | RateChanged
+    | ConnectorSetAside
     | DrainStarted
     | SettlingStarted
     | ListingFailed

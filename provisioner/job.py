@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
     `CREATED` a session exists and is known. `REFUSED` definitely none, and never will be for this
     request. `RETRYABLE` definitely none, worth another try. `AMBIGUOUS` nobody knows. `FATAL`
-    definitely none, and no other call of the lane would fare better.
+    definitely none, and no other call of the lane, or of the connector, would fare better.
     """
 
     CREATED = "created"
@@ -175,7 +175,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `answered` tells that the service itself replied. `retry_after` is in seconds. `throttled`
     marks a 429 (or a throttling code). `message` has its phone numbers masked. `error_code` is the
     service's code, or the name of the transport's error. `fatal_exit` is the exit code a FATAL
-    verdict asks for (69 or 77).
+    verdict asks for (69, 77 or 78); `connector_only` that it holds for its connector alone.
     """
 
     verdict: Verdict
@@ -188,6 +188,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     throttled: bool = False
     answered: bool = True
     fatal_exit: int | None = None
+    connector_only: bool = False
+
+    @property
+    def said(self) -> str:
+        """Code and message, as far as there are any."""
+        return ": ".join(filter(None, (self.error_code, self.message)))
 
 
 TOO_LATE = Outcome(

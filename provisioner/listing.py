@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from provisioner.engine import Lane
 from provisioner.errors import ProvisionerError
 from provisioner.events import EventSink, ListingFailed
 from provisioner.job import Outcome, Verdict
+from provisioner.lane import Lane
 from provisioner.ports import Clock, Settlement
 from provisioner.rulings import Listing, ended_at
 from provisioner.session import SessionPage

@@ -187,7 +187,8 @@ class Gateway(Protocol):
         """The connector's proxy configuration; retried where the service asks for patience.
 
         Raises:
-            ServiceError: the connector is missing, or the service cannot be reached.
+            ConnectorError: the connector is missing or disabled.
+            ServiceError: the service cannot be reached.
             CredentialsError: no credentials, or not allowed.
         """
 

@@ -151,9 +151,8 @@ def _stopped(unlisted: dict[str, Outcome]) -> ExitCode | None:
 
 
 def _why(outcome: Outcome) -> str:
-    said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
     forbidden = outcome.fatal_exit == ExitCode.CREDENTIALS
-    return f"{said} (allow chime:ListProxySessions)" if forbidden else said
+    return outcome.said + (" (allow chime:ListProxySessions)" if forbidden else "")
 
 
 def _told(stray: Stray) -> StraySession:

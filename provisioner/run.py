@@ -14,8 +14,9 @@ import msgspec
 from provisioner.audit import Auditor
 from provisioner.campaign import conclude, enrol, out_folder
 from provisioner.clock import SystemClock
-from provisioner.engine import Engine, Lane
+from provisioner.engine import Engine
 from provisioner.errors import (
+    ConnectorError,
     CredentialsError,
     ExitCode,
     ProvisionerError,
@@ -26,6 +27,7 @@ from provisioner.events import EventSink, RunFinished, RunStarted
 from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome
+from provisioner.lane import Lane
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
 from provisioner.listing import Lister
 from provisioner.pacing import build_limiter
@@ -124,7 +126,7 @@ class _Run:
             self._emit(self._started(counts))
             if self._has_work(counts):
                 try:
-                    error = _stopped_by(await self._provision(ledger))
+                    error = await self._provision(ledger)
                 except (ServiceError, CredentialsError) as refused:
                     error = refused
             counts = await ledger.counts()
@@ -135,7 +137,7 @@ class _Run:
         ambiguous = self._settings.reconcile and counts.get(JobState.AMBIGUOUS)
         return bool(counts.get(JobState.PENDING) or ambiguous)
 
-    async def _provision(self, ledger: GroupCommitLedger) -> Outcome | None:
+    async def _provision(self, ledger: GroupCommitLedger) -> ProvisionerError | None:
         async with open_lane(self._settings, self._clock, self._emit) as lane:
             engine = Engine(ledger, lane, self._clock, self._emit)
             settlement, policy = LedgerSettlement(ledger), settle_policy(self._settings)
@@ -143,10 +145,10 @@ class _Run:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._drain_when_told, engine)
-                    await self._unless_told(self._check_connectors(lane.gateway))
+                    await self._unless_told(self._check_connectors(lane.gateway, engine))
                     outcome = await self._work(engine, *desk)
                     tasks.cancel_scope.cancel()
-            return outcome
+            return _stopped_by(outcome) or _lacking(engine.unusable)
 
     async def _work(self, engine: Engine, settler: Settler, auditor: Auditor) -> Outcome | None:
         """Send, settle, and again while settling sends jobs back; why the lane stopped, if so."""
@@ -182,10 +184,18 @@ class _Run:
         await self._stop.wait()
         scope.cancel()
 
-    async def _check_connectors(self, gateway: Gateway) -> None:
-        if self._settings.preflight:
-            for connector in self._connectors:
+    async def _check_connectors(self, gateway: Gateway, engine: Engine) -> None:
+        """Set aside the connectors that cannot be used, unless that is all of them."""
+        refused: dict[str, ConnectorError] = {}
+        for connector in self._connectors if self._settings.preflight else ():
+            try:
                 await gateway.connector_proxy(connector)
+            except ConnectorError as error:
+                refused[connector] = error
+        if refused and len(refused) == len(self._connectors):
+            raise next(iter(refused.values()))
+        for connector, why in refused.items():
+            engine.set_aside(connector, str(why))
 
     def _started(self, counts: dict[JobState, int]) -> RunStarted:
         return RunStarted(
@@ -243,15 +253,24 @@ def settle_policy(settings: Settings) -> SettlePolicy:
 def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:
     if outcome is None:
         return None
-    said = ": ".join(filter(None, (outcome.error_code, outcome.message)))
     if outcome.fatal_exit == ExitCode.CREDENTIALS:
         return CredentialsError(
-            f"the service refused the credentials: {said}",
+            f"the service refused the credentials: {outcome.said}",
             hint="mend them and run the same command again: the rest is pending",
         )
     return ServiceError(
-        f"the service cannot be used: {said}",
+        f"the service cannot be used: {outcome.said}",
         hint="run the same command again when it is mended: the rest is pending",
+    )
+
+
+def _lacking(unusable: dict[str, str]) -> ConnectorError | None:
+    if not unusable:
+        return None
+    told = "; ".join(f"{connector} ({why})" for connector, why in unusable.items())
+    return ConnectorError(
+        f"voice connectors that cannot be used: {told}",
+        hint="their rows are pending: run the same command again when they are mended",
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from provisioner.emulator.emulator import Delivery, Emulator, Reply
 from provisioner.emulator.refusal import Refusal
 from provisioner.emulator.requests import ProxyAnswer, ProxySessionAnswer, ProxySessionsAnswer
-from provisioner.errors import CredentialsError, ExitCode, ServiceError
+from provisioner.errors import ConnectorError, CredentialsError, ExitCode, ServiceError
 from provisioner.job import TOO_LATE, Outcome, Verdict
 from provisioner.ports import Clock
 from provisioner.session import (
@@ -85,7 +85,8 @@ class EmulatedGateway:
         """The connector's configuration; tried again where that may help.
 
         Raises:
-            ServiceError: the connector is missing, or ten tries got no usable answer.
+            ConnectorError: the connector is missing.
+            ServiceError: ten tries got no usable answer.
             CredentialsError: not allowed.
         """
         for _ in range(_PROXY_TRIES):
@@ -143,6 +144,7 @@ def _refused(refusal: Refusal, request_id: str, retry_after: float | None) -> Ou
         retry_after=retry_after if verdict is Verdict.RETRYABLE else None,
         throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
         fatal_exit=fatal_exit,
+        connector_only=refusal.is_about_connector,
     )
 
 
@@ -158,4 +160,4 @@ def _raise_if_final(refusal: Refusal) -> None:
     if refusal.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise CredentialsError(refusal.message, hint="check the clock and the credentials")
     if refusal.status == HTTPStatus.NOT_FOUND:
-        raise ServiceError(refusal.message, hint="give the id of a connector that exists")
+        raise ConnectorError(refusal.message, hint="give the id of a connector that exists")

@@ -7,9 +7,9 @@ By the answer, the first row that fits:
     any other answer to another operation            fatal, 77
     503 ServiceUnavailableException                  retryable
     any other 5xx, a load balancer's 503 included    ambiguous
-    400/403 that calls the connector disabled        fatal, 69
+    400/403 that calls the connector disabled        fatal for the connector, 69
     401, 403, or a credentials code                  fatal, 77
-    404, or NotFoundException                        fatal, 69
+    404, or NotFoundException                        fatal for the connector, 69
     408                                              ambiguous
     any other 4xx                                    refused
     3xx: whoever answered is not the service         fatal, 69
@@ -183,6 +183,7 @@ def _answered(error: boto.ClientError, operation: str, now: float) -> Outcome:
         retry_after=_retry_after(metadata.get("HTTPHeaders", {}), now),
         throttled=answer.throttles,
         fatal_exit=fatal_exit,
+        connector_only=fatal_exit is ExitCode.SERVICE and answer.status >= _CLIENT,
     )
 
 

@@ -77,8 +77,8 @@ class ServiceGateway:
         """The connector's proxy configuration; a read, so tried again whatever was ambiguous.
 
         Raises:
-            ServiceError: the connector or its proxy is missing or disabled, or the service
-                cannot be reached.
+            ConnectorError: the connector or its proxy is missing or disabled.
+            ServiceError: the service cannot be reached.
             CredentialsError: no credentials, or not allowed.
         """
         attempts = 0

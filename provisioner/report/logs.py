@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from provisioner.errors import ExitCode
 from provisioner.events import (
     CallSent,
+    ConnectorSetAside,
     DrainStarted,
     Event,
     EventSink,
@@ -52,7 +53,7 @@ _TITLES = {
     Verdict.RETRYABLE: "call to be retried",
     Verdict.REFUSED: "call refused",
     Verdict.AMBIGUOUS: "call ambiguous",
-    Verdict.FATAL: "call refused for every row",
+    Verdict.FATAL: "call refused for other rows, too",
 }
 
 
@@ -108,6 +109,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         RunStarted: unrecorded.begin,
         OutcomeUnrecorded: unrecorded,
         RateChanged: _RateLines(),
+        ConnectorSetAside: _connector_set_aside,
         DrainStarted: _drain_started,
         SettlingStarted: _settling_started,
         ListingFailed: _listing_failed,
@@ -231,6 +233,15 @@ class _RateLines:
 
 def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:
     logger.warning("drain started", reason=event.reason, in_flight=event.in_flight)
+
+
+def _connector_set_aside(logger: FilteringBoundLogger, event: ConnectorSetAside) -> None:
+    logger.error(
+        "connector set aside",
+        voice_connector_id=event.connector_id,
+        reason=event.reason,
+        hint="its rows stay pending, the others are sent",
+    )
 
 
 def _settling_started(logger: FilteringBoundLogger, event: SettlingStarted) -> None:

@@ -148,6 +148,21 @@ async def test_a_connector_missing_midway_stops_the_run(jobs: Path, server: Runn
     assert result.summary.counts["pending"] == 30
 
 
+@pytest.mark.parametrize("preflight", [True, False])
+async def test_one_connector_missing_of_two_holds_up_its_own_rows_only(
+    jobs: Path, server: RunningServer, *, preflight: bool
+) -> None:
+    missing = "zzzzzz1ghij2klmno3pqr4"
+    rows = jobs.read_text("utf-8").splitlines()
+    mixed = [row.replace(CONNECTOR, missing) if n % 3 == 0 else row for n, row in enumerate(rows)]
+    jobs.write_text("\n".join(mixed), "utf-8")
+    result = await provision(night(jobs, server.url, preflight=preflight))
+    assert result.exit_code is ExitCode.SERVICE
+    assert (result.summary.counts["created"], result.summary.counts["pending"]) == (20, 10)
+    assert missing in str(result.error)
+    assert CONNECTOR not in str(result.error)
+
+
 async def test_a_proxy_from_the_environment_never_sees_calls_to_loopback(
     jobs: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -219,6 +219,17 @@ async def test_an_answer_gives_its_verdict_after_one_post(data, verdict, code):
     assert len(server.requests) == 1
 
 
+ODD_TIMES = ["0001-01-01T00:00:00.000+14:00", "yesterday", "99999999999999", ""]
+
+
+@pytest.mark.parametrize("moment", ODD_TIMES)
+async def test_a_session_made_at_an_odd_time_is_ambiguous(moment):
+    odd = reply(201, {"ProxySession": SESSION | {"CreatedTimestamp": moment}})
+    async with wire(odd) as server:
+        outcome = await create_at(server.url)
+    assert outcome.verdict is Verdict.AMBIGUOUS
+
+
 SILENCES = {
     "closed after the request": (closes, "ConnectionClosed"),
     "reset after the request": (resets, "ConnectionReset"),

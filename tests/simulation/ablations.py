@@ -10,8 +10,9 @@ from typing import Any
 import anyio
 import msgspec
 
-from provisioner.engine import Engine, Lane
+from provisioner.engine import Engine
 from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
+from provisioner.lane import Lane
 from provisioner.ledger import SqliteLedger
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ports import Clock, Gateway, Limiter, Settlement

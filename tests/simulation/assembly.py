@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from provisioner.audit import Auditor
-from provisioner.engine import Lane
 from provisioner.errors import ungrouped
 from provisioner.events import Event, StrayFound
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import Outcome
+from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy, settling

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -11,11 +11,19 @@ import msgspec
 import pytest
 
 from provisioner.clock import VirtualClock
-from provisioner.engine import Engine, Lane
+from provisioner.engine import Engine
 from provisioner.errors import CannotWriteError
-from provisioner.events import CallSent, DrainStarted, Event, OutcomeRecorded, OutcomeUnrecorded
+from provisioner.events import (
+    CallSent,
+    ConnectorSetAside,
+    DrainStarted,
+    Event,
+    OutcomeRecorded,
+    OutcomeUnrecorded,
+)
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
+from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import BucketLimiter, build_limiter
 from provisioner.record import Layout, NewCampaign
@@ -28,6 +36,13 @@ THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
 UNREACHABLE = Outcome(verdict=Verdict.RETRYABLE, error_code="ConnectionRefused", answered=False)
 LOST = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
 REFUSED = Outcome(verdict=Verdict.REFUSED, status=400, error_code="BadRequestException")
+MISSING = Outcome(
+    verdict=Verdict.FATAL,
+    status=404,
+    error_code="NotFoundException",
+    message="no such connector",
+    connector_only=True,
+)
 FORBIDDEN = Outcome(verdict=Verdict.FATAL, status=403, error_code="ForbiddenException")
 
 Script = Callable[[str, int], Outcome]
@@ -68,7 +83,8 @@ class ScriptedGateway:
 class Night:
     """An engine over a real ledger of `jobs` rows, in virtual time."""
 
-    def __init__(self, folder: Path, jobs: int) -> None:
+    def __init__(self, folder: Path, jobs: int, connectors: Sequence[str] = ("c",)) -> None:
+        self._connectors = connectors
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.core = SqliteLedger(folder / "ledger.db", self.clock.time)
@@ -90,13 +106,16 @@ class Night:
 
     def _row(self, number: int) -> Row:
         request = SessionRequest(
-            voice_connector_id="c", participants=("+1", "+2"), capabilities=(), name=f"j{number}"
+            voice_connector_id=self._connectors[number % len(self._connectors)],
+            participants=("+1", "+2"),
+            capabilities=(),
+            name=f"j{number}",
         )
         return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
 
     def stop_between_intent_and_call(self, seconds: float) -> None:
         """The first intent takes so long to become durable."""
-        ledger, clock = self.engine._ledger, self.clock
+        ledger, clock = self.engine._sender._ledger, self.clock
         pauses = [seconds]
 
         class Stopping(ImmediateLedger):
@@ -105,7 +124,7 @@ class Night:
                 clock.now += pauses.pop() if pauses else 0.0
                 return attempt
 
-        self.engine._ledger = Stopping(self.core)
+        self.engine._sender._ledger = Stopping(self.core)
 
     def send_one_back(self) -> None:
         """Settling finds that the first ambiguous job has no session."""
@@ -232,6 +251,26 @@ def test_a_fatal_verdict_stops_the_lane_and_leaves_the_rest_pending(night: Night
     counts = night.counts
     assert counts[JobState.CREATED] + counts[JobState.PENDING] == 20
     assert len(night.called) <= 6 + night.connections
+
+
+def test_a_connector_that_is_missing_is_set_aside_alone(tmp_path: Path) -> None:
+    with Night(tmp_path, jobs=20, connectors=("c", "gone")) as night:
+        gone = {f"j{number}" for number in range(1, 21, 2)}
+        assert night.run(lambda name, _: MISSING if name in gone else CREATED) is None
+        assert night.counts == {JobState.CREATED: 10, JobState.PENDING: 10}
+        assert night.engine.unusable == {"gone": "NotFoundException: no such connector"}
+        assert len(gone & set(night.called)) <= night.connections
+        set_aside = [event for event in night.events if isinstance(event, ConnectorSetAside)]
+        assert [event.connector_id for event in set_aside] == ["gone"]
+
+
+def test_the_jobs_of_a_connector_set_aside_cost_no_token(night: Night) -> None:
+    night.pace = PaceSettings(rate=0.1)
+    night.prepare(always(CREATED))
+    night.engine.set_aside("c", "it is disabled")
+    night.clock.run(night.engine.run())
+    assert night.counts == {JobState.PENDING: 20}
+    assert night.clock.monotonic() < 1.0
 
 
 def test_a_service_that_stays_unreachable_stops_the_lane_and_fails_nothing(night: Night) -> None:

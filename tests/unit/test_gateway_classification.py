@@ -47,6 +47,8 @@ def unconnected(kind=aiohttp.ClientConnectorError, number=errno.ECONNREFUSED):
         (500, "NotFoundException", Verdict.AMBIGUOUS, None),
         (502, "502", Verdict.AMBIGUOUS, None),
         (504, "504", Verdict.AMBIGUOUS, None),
+        (500, "ThrottlingException", Verdict.AMBIGUOUS, None),
+        (503, "TooManyRequestsException", Verdict.AMBIGUOUS, None),
         (400, "BadRequestException", Verdict.REFUSED, None),
         (400, "ResourceLimitExceededException", Verdict.REFUSED, None),
         (409, "ConflictException", Verdict.REFUSED, None),
@@ -77,6 +79,30 @@ def test_an_answer_goes_by_code_and_status(status, code, verdict, fatal_exit):
 def test_a_disabled_connector_ends_the_run(status):
     outcome = answered(status, "BadRequestException", "Voice connector proxy is DISABLED")
     assert (outcome.verdict, outcome.fatal_exit) == (Verdict.FATAL, ExitCode.SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (404, "NotFoundException", ""),
+        (404, "404", ""),
+        (400, "BadRequestException", "The voice connector proxy is disabled"),
+    ],
+)
+def test_a_connector_that_cannot_be_used_says_nothing_of_others(status, code, message):
+    assert answered(status, code, message).connector_only
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(302, "302"), (403, "ForbiddenException"), (400, "BadRequestException")]
+)
+def test_what_is_not_about_the_connector_is_not_put_on_it(status, code):
+    assert not answered(status, code).connector_only
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_throttling_code_on_a_server_error_is_no_throttle(status):
+    assert not answered(status, "ThrottlingException").throttled
 
 
 def test_something_else_disabled_is_the_rows_own_trouble():

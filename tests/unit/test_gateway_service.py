@@ -1,7 +1,7 @@
 """The gateway over a client that answers from a script."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ import pytest
 from botocore import exceptions as boto
 
 from provisioner.clock import VirtualClock
-from provisioner.errors import CredentialsError, ServiceError
+from provisioner.errors import ConnectorError, CredentialsError, ServiceError
 from provisioner.gateway import BackoffPolicy, ServiceGateway
 from provisioner.job import Verdict
 from provisioner.session import ConnectorProxy, GeoMatchParams, Participant, SessionRequest
@@ -156,6 +156,12 @@ def test_a_success_that_names_no_session_is_ambiguous(answer):
     assert outcome.session is None
 
 
+def test_a_success_whose_timestamp_has_no_place_in_time_is_ambiguous():
+    moment = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+    outcome = World(created(ProxySessionId="id", CreatedTimestamp=moment)).create()
+    assert outcome.verdict is Verdict.AMBIGUOUS
+
+
 def test_a_call_that_never_ends_is_given_up_as_ambiguous():
     world = World("hang")
     outcome = world.create()
@@ -209,7 +215,7 @@ def test_reading_it_is_tried_again_where_that_helps(trouble):
 
 
 def test_a_connector_without_a_proxy_is_told():
-    with pytest.raises(ServiceError, match=f"{CONNECTOR} has no proxy") as told:
+    with pytest.raises(ConnectorError, match=f"{CONNECTOR} has no proxy") as told:
         World({"ResponseMetadata": METADATA}).connector_proxy()
     assert "put-voice-connector-proxy" in told.value.hint
 
@@ -221,7 +227,7 @@ def test_a_disabled_proxy_is_told():
 
 def test_a_missing_connector_is_told():
     world = World(error(404, "NotFoundException", "no such connector"))
-    with pytest.raises(ServiceError, match=f"{CONNECTOR} .*no such connector") as told:
+    with pytest.raises(ConnectorError, match=f"{CONNECTOR} .*no such connector") as told:
         world.connector_proxy()
     assert "region" in told.value.hint
     assert len(world.client.calls) == 1

@@ -16,7 +16,7 @@ from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
-from provisioner.engine import Engine, Lane
+from provisioner.engine import Engine
 from provisioner.errors import ServiceError
 from provisioner.events import (
     Event,
@@ -27,6 +27,7 @@ from provisioner.events import (
 )
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.record import Layout, NewCampaign

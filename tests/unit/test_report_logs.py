@@ -7,6 +7,7 @@ import pytest
 
 from provisioner.events import (
     CallSent,
+    ConnectorSetAside,
     DrainStarted,
     JobSettled,
     ListingFailed,
@@ -187,7 +188,7 @@ def test_a_rate_is_told_when_it_has_moved_by_a_tenth():
         (recorded(Verdict.RETRYABLE, JobState.FAILED), "warning", "row given up"),
         (recorded(Verdict.REFUSED, JobState.FAILED), "warning", "call refused"),
         (recorded(Verdict.AMBIGUOUS, JobState.AMBIGUOUS), "warning", "call ambiguous"),
-        (recorded(Verdict.FATAL, JobState.PENDING), "error", "call refused for every row"),
+        (recorded(Verdict.FATAL, JobState.PENDING), "error", "call refused for other rows, too"),
     ],
 )
 def test_outcomes_are_told_as_loudly_as_they_matter(event, level, title):
@@ -236,6 +237,12 @@ def test_what_could_not_be_recorded_is_told_with_all_that_finds_it_again():
         "request_id": "request-1",
     }
     assert "next run" in hint
+
+
+def test_a_connector_set_aside_is_told_with_the_reason():
+    (line,) = logged(ConnectorSetAside(connector_id="c", reason="it is missing", at=1.0))
+    assert (line["level"], line["voice_connector_id"]) == ("error", "c")
+    assert line["reason"] == "it is missing"
 
 
 def test_a_wait_to_settle_tells_until_when():

@@ -1,0 +1,24 @@
+"""One quota scope, an AWS account and region, as those see it who make calls there."""
+
+from __future__ import annotations
+
+import msgspec
+
+from provisioner.ports import Gateway, Limiter, RetryPolicy
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """The way to a service, its pace, its patience.
+
+    `connections` bounds the calls on the wire at once. A request leaves within `fence` seconds of
+    its intent, or not at all: when it counts as too old to arrive is told from the intent. A call
+    that took more than `patience` seconds by the wall clock was made by a process that had been
+    stopped.
+    """
+
+    gateway: Gateway
+    limiter: Limiter
+    retry: RetryPolicy
+    connections: int
+    fence: float = 60.0
+    patience: float = 300.0
