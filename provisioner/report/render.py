@@ -13,6 +13,7 @@ from provisioner.report.summary import Audit, Cause, Summary
 
 _WIDTH = 80
 _LABEL = 14
+_INDENT = "      "
 _IN_A_SENTENCE = {"needs_review": "in need of review"}
 _MINUTE = 60
 _A_PERCENT = 0.01
@@ -70,7 +71,8 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield from _audit(summary.audit)
     if summary.causes:
         yield ""
-        yield from map(_cause, summary.causes)
+        for cause in summary.causes:
+            yield from _cause(cause)
 
 
 def _wrapped(text: str) -> list[str]:
@@ -133,6 +135,7 @@ def _audit(audit: Audit) -> Iterator[str]:
         yield f"  {'not listed':<{_LABEL}}{connectors}: chime:ListProxySessions allowed?"
 
 
-def _cause(cause: Cause) -> str:
+def _cause(cause: Cause) -> Iterator[str]:
     text = f"  {cause.rows:,} x {cause.code}: {' '.join(cause.message.split())}"
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
+    yield text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
+    yield from textwrap.wrap(cause.hint, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import msgspec
 from provisioner.errors import ProvisionerError
 from provisioner.job import JobState
 from provisioner.record import CallCounts, CampaignRecord, RowResult
+from provisioner.report.advice import advice
 from provisioner.report.atomic import replaced
 from provisioner.report.bottleneck import Limits
 from provisioner.report.exits import exit_code, file_counts
 from provisioner.report.moments import iso
+from provisioner.report.record import FILES
 from provisioner.report.tally import LatencyQuantiles, RunTally
 from provisioner.session import mask_numbers
 
@@ -71,11 +74,16 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """Why rows were not created: an error code, the first message seen with it, how many rows."""
+    """Why rows of a result file were not created: an error code, and what to do about it.
+
+    `message` is the first seen with the code.
+    """
 
     code: str
     message: str
     rows: int
+    file: str
+    hint: str
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,23 +116,29 @@ class Causes:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, int] = {}
-        self._messages: dict[str, str] = {}
+        self._rows: Counter[tuple[str, str]] = Counter()
+        self._messages: dict[tuple[str, str], str] = {}
 
     def counting(self, rows: Iterable[RowResult]) -> Iterator[RowResult]:
         """The same rows, counted."""
         for row in rows:
             if row.error_code is not None and row.state is not JobState.CREATED:
-                self._rows[row.error_code] = self._rows.get(row.error_code, 0) + 1
-                self._messages.setdefault(row.error_code, row.error_message or "")
+                cause = (row.error_code, FILES[row.state])
+                self._rows[cause] += 1
+                self._messages.setdefault(cause, row.error_message or "")
             yield row
 
     def commonest(self, limit: int = 5) -> tuple[Cause, ...]:
         """The causes of most rows first, their phone numbers masked."""
-        codes = sorted(self._rows, key=lambda code: -self._rows[code])[:limit]
         return tuple(
-            Cause(code=code, message=mask_numbers(self._messages[code]), rows=self._rows[code])
-            for code in codes
+            Cause(
+                code=code,
+                message=mask_numbers(self._messages[code, file]),
+                rows=rows,
+                file=file,
+                hint=advice(code, file),
+            )
+            for (code, file), rows in self._rows.most_common(limit)
         )
 
 

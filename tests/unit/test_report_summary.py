@@ -29,6 +29,7 @@ from provisioner.report import (
     summary_json,
     write_summary,
 )
+from provisioner.report.advice import advice
 
 NOON = 1_752_235_200.0
 COUNTS = {JobState.CREATED: 7, JobState.FAILED: 2, JobState.AMBIGUOUS: 1}
@@ -187,14 +188,43 @@ def rejected(code, message=None, state=FAILED):
     )
 
 
+def cause(code, rows, *, message="", file="failed"):
+    return Cause(code=code, message=message, rows=rows, file=file, hint=advice(code, file))
+
+
 def test_causes_are_counted_while_rows_pass():
     causes = Causes()
     rows = [rejected("A", "first +14155550100"), rejected("B"), rejected("B"), rejected(None)]
     assert list(causes.counting(rows)) == rows
     assert causes.commonest() == (
-        Cause(code="B", message="", rows=2),
-        Cause(code="A", message="first +1415***0100", rows=1),
+        cause("B", 2),
+        cause("A", 1, message="first +1415***0100"),
     )
+
+
+def test_rows_of_one_code_are_told_by_where_they_stand():
+    causes = Causes()
+    list(causes.counting([rejected("A"), rejected("A", state=PENDING), rejected("A")]))
+    assert [(each.file, each.rows) for each in causes.commonest()] == [
+        ("failed", 2),
+        ("pending", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "file", "todo"),
+    [
+        ("InvalidRow", "rejected", "--extend"),
+        ("ResourceLimitExceededException", "failed", "--retry-failed=ResourceLimitExceeded"),
+        ("ServiceFailureException", "needs_review", "provisioner reconcile"),
+        ("SomethingNew", "needs_review", "provisioner reconcile"),
+        ("SomethingNew", "failed", "--retry-failed=SomethingNew"),
+        ("ThrottledClientException", "failed", "lower --rate"),
+        ("ThrottledClientException", "pending", "next run"),
+    ],
+)
+def test_a_cause_tells_what_to_do(code, file, todo):
+    assert todo in advice(code, file)
 
 
 def test_an_error_before_success_is_no_cause():
@@ -205,7 +235,7 @@ def test_an_error_before_success_is_no_cause():
 
 def test_the_text_tells_what_happened_what_to_do_and_where_the_files_are():
     files = {"created": "out/july/created.csv", "rejected": "out/july/rejected.csv"}
-    causes = (Cause(code="BadRequestException", message="no\nsuch " + "x" * 99, rows=2),)
+    causes = (cause("BadRequestException", 2, message="no\nsuch " + "x" * 99),)
     told = render_summary(summary(files=files, causes=causes))
     expected = """\
 Campaign july finished: 7 of 10 rows created, 2 failed, 1 in need of review.
@@ -225,8 +255,12 @@ sent again. `provisioner reconcile` settles them.
   limited by    waits 100 %
 
 """
-    cause = "  2 x BadRequestException: no such "
-    assert told == expected + cause + "x" * (77 - len(cause)) + "...\n"
+    first = "  2 x BadRequestException: no such "
+    hint = """\
+      mend the rows and run with --extend, or mend the connector and run with
+      --retry-failed=BadRequestException
+"""
+    assert told == expected + first + "x" * (77 - len(first)) + "...\n" + hint
 
 
 def test_the_text_tells_what_limited_the_run_the_largest_share_first():
