@@ -12,7 +12,7 @@ import msgspec
 
 from provisioner.cli.speech import say
 from provisioner.errors import ExitCode, UsageError
-from provisioner.report import Summary, summary_json
+from provisioner.report import summary_json
 from provisioner.run import Result
 from provisioner.session import mask_numbers
 
@@ -20,6 +20,7 @@ LONGEST = 60.0
 """Seconds after which the command is killed."""
 
 _STDERR = 2
+_TWIN = "PROVISIONER_ON_FINISH"
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,29 +91,27 @@ def _run(command: list[str], facts: dict[str, str], data: bytes) -> None:
             stdout=_STDERR,
             start_new_session=True,
         ) as process:
-            _await(process, data)
+            trouble = _await(process, data)
     except OSError as error:
-        say(f"--on-finish {command[0]}: {error.strerror}", "the run itself is done")
-        return
-    if process.returncode:
-        say(f"--on-finish {command[0]} ended with {process.returncode}", "the run itself is done")
+        trouble = str(error.strerror)
+    if trouble:
+        say(f"--on-finish {command[0]}: {trouble}", "the run itself is done")
 
 
-def _await(process: subprocess.Popen[bytes], data: bytes) -> None:
+def _await(process: subprocess.Popen[bytes], data: bytes) -> str:
+    """What went wrong, if anything did."""
     try:
         process.communicate(data, timeout=LONGEST)
     except subprocess.TimeoutExpired:
-        say(f"--on-finish took longer than {LONGEST:g} s and was killed")
         _kill(process)
+        return f"took longer than {LONGEST:g} s and was killed"
     except BaseException:
         _kill(process)
         raise
+    return f"ended with {process.returncode}" if process.returncode else ""
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """The command and what it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-_TWIN = "PROVISIONER_ON_FINISH"

@@ -15,10 +15,13 @@ import anyio
 import click
 import msgspec
 
+from provisioner.cli.finishing import tell_error, tell_result, words
+from provisioner.cli.pulse import Pulse
 from provisioner.cli.seclusion import secluded
 from provisioner.cli.settings import refuse_own_results, run_settings
 from provisioner.cli.speech import say, show, tell
 from provisioner.cli.talk import Talk
+from provisioner.clock import SystemClock
 from provisioner.emulator.child import start_child
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.numbers import COUNTRIES
@@ -35,22 +38,32 @@ _NUMBERS_A_COUNTRY = 400
 
 def execute(jobs: str | None, options: dict[str, Any]) -> int:
     """Run, tell, and return the exit code."""
-    settings = run_settings(jobs, options)
-    refuse_own_results(settings)
-    with _service(settings, options) as settings:
-        try:
-            result = _run(settings, options)
-        except TooManyRowsError as refused:
-            if not _agreed(refused):
-                raise
-            result = _run(msgspec.structs.replace(settings, max_rows=None), options)
+    on_finish = words(options["on_finish"])
+    try:
+        result = _result(jobs, options)
+    except Exception as error:
+        tell_error(on_finish, error, options["campaign"])
+        raise
     if result.error is not None:
         say(str(result.error), result.error.hint)
     if options["json"]:
         show(summary_json(result.summary))
     else:
         show(render_summary(result.summary), newline=False)
+    tell_result(on_finish, result)
     return result.exit_code
+
+
+def _result(jobs: str | None, options: dict[str, Any]) -> Result:
+    settings = run_settings(jobs, options)
+    refuse_own_results(settings)
+    with _service(settings, options) as settings:
+        try:
+            return _run(settings, options)
+        except TooManyRowsError as refused:
+            if not _agreed(refused):
+                raise
+        return _run(msgspec.structs.replace(settings, max_rows=None), options)
 
 
 def _run(settings: Settings, options: dict[str, Any]) -> Result:
@@ -97,10 +110,13 @@ def _service(settings: Settings, options: dict[str, Any]) -> Iterator[Settings]:
 async def _until_done_or_told(settings: Settings, options: dict[str, Any]) -> Result:
     stop = anyio.Event()
     name = settings.input.path if settings.input is not None else ""
-    with Talk(name, options) as talk, ungrouped():
+    talk = Talk(name, options)
+    pulse = Pulse(options["heartbeat"], talk.tally, SystemClock())
+    with talk, pulse, ungrouped():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_listen_for_signals, stop)
             tasks.start_soon(talk.keep_fresh)
+            tasks.start_soon(pulse.keep)
             result = await provision(
                 settings,
                 on_event=talk.on_event,
@@ -109,6 +125,7 @@ async def _until_done_or_told(settings: Settings, options: dict[str, Any]) -> Re
                 tally=talk.tally,
             )
             tasks.cancel_scope.cancel()
+            pulse.exit_code = result.exit_code
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -106,6 +107,17 @@ Examples:
 )
 @opt.option(
     "--results", type=click.Choice(["csv", "jsonl"]), help="Default: the job file's own format."
+)
+@opt.option(
+    "--on-finish",
+    metavar="COMMAND",
+    help="Run this when the run is over, however it ended, with the summary in PROVISIONER_… "
+    "variables and as JSON on standard input; no shell, a minute at most.",
+)
+@opt.option(
+    "--heartbeat",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A JSON file for monitors, replaced every 5 s while the run goes on.",
 )
 @opt.log_options
 @opt.option("--quiet", is_flag=True, help="No progress; warnings and errors only.")

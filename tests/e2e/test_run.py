@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,20 @@ def test_results_can_be_written_again_in_either_format(
     done = terminal("results", "--results", results, "--out", "again")
     assert done.returncode == 0, done.stderr
     assert (terminal.folder / "again" / f"created.{results}").stat().st_size > 0
+
+
+def test_the_end_of_a_run_is_told_to_a_command(terminal: Terminal, emulator: Emulator) -> None:
+    terminal.jobs(3)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--heartbeat", "beat.json")
+    hook = f'{sys.executable} -c "import os; print(os.environ)" PROVISIONER'
+    done = terminal(*args, "--on-finish", hook, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["counts"]["created"] == 3
+    assert "'PROVISIONER_CREATED': '3'" in done.stderr
+    assert json.loads((terminal.folder / "beat.json").read_text())["exit_code"] == 0
+
+
+def test_the_end_of_a_run_that_never_began_is_told_too(terminal: Terminal) -> None:
+    done = terminal("run", "none.csv", "--emulate", "--on-finish", "tee heard.json")
+    assert done.returncode == 66
+    assert json.loads((terminal.folder / "heard.json").read_text())["exit_code"] == 66
