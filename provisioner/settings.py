@@ -35,7 +35,8 @@ class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service is and how patient to be: `timeout` seconds for one call's answer.
 
-    `connections` bounds the calls on the wire at once and is the pool's size.
+    `connections` bounds the calls on the wire at once and is the pool's size. `sdk_path` `lean`
+    does once what the client does for each call, `stock` leaves the client as it is.
     """
 
     region: str | None = None
@@ -43,6 +44,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_url: str | None = None
     timeout: float = 30.0
     connections: int = 64
+    sdk_path: str = "lean"
 
 
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,13 @@ Examples:
     help="Calls on the wire at once.",
 )
 @opt.option(
+    "--sdk-path",
+    type=click.Choice(["lean", "stock"]),
+    default="lean",
+    show_default=True,
+    help="stock: each call takes the whole way through the SDK, at several times the CPU.",
+)
+@opt.option(
     "--max-attempts",
     type=click.IntRange(min=1),
     default=8,

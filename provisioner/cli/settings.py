@@ -82,7 +82,9 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
         ledger=options["ledger"],
         out=Path(options["out"]) if options["out"] else None,
         service=msgspec.structs.replace(
-            service_settings(options), connections=options["concurrency"]
+            service_settings(options),
+            connections=options["concurrency"],
+            sdk_path=options["sdk_path"],
         ),
         pace=PaceSettings(
             rate=options["rate"],

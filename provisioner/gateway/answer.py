@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from provisioner.job import Outcome, Verdict
 from provisioner.session import ConnectorProxy, Session, SessionPage
+
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    session: Session = msgspec.field(name="ProxySession")
+
+
+_ANSWERS = msgspec.json.Decoder(_Answer)
 
 
 def created(parsed: Mapping[str, Any]) -> Outcome:
@@ -24,6 +36,23 @@ def created(parsed: Mapping[str, Any]) -> Outcome:
         error_code=None if readable else "UnreadableResponse",
         message=None if readable else "The service answered without a session that can be read.",
         request_id=metadata.get("RequestId"),
+    )
+
+
+def decoded(response: aiohttp.ClientResponse, content: bytes) -> Outcome | None:
+    """As `created`, of a plain 201; None for every other answer, and for what is odd in it."""
+    headers = response.headers
+    request_id = headers.get("x-amzn-requestid", headers.get("x-amz-request-id"))
+    if response.status != HTTPStatus.CREATED or not (request_id or "").isascii():
+        return None
+    try:
+        session = _ANSWERS.decode(content).session
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not session.proxy_session_id or not _has_plain_times(session):
+        return None
+    return Outcome(
+        verdict=Verdict.CREATED, session=session, status=HTTPStatus.CREATED, request_id=request_id
     )
 
 
@@ -56,6 +85,21 @@ def _session(parsed: Mapping[str, Any] | None) -> Session | None:
     except msgspec.ValidationError:
         return None
     return session if session.proxy_session_id else None
+
+
+def _has_plain_times(session: Session) -> bool:
+    """Whether the times are written as `_text` would."""
+    return all(
+        time is None or _is_plain(time)
+        for time in (session.created_at, session.updated_at, session.ended_at)
+    )
+
+
+def _is_plain(time: str) -> bool:
+    try:
+        return bool(_PLAIN_TIME.fullmatch(time) and datetime.fromisoformat(time))
+    except ValueError:
+        return False
 
 
 def _text(value: object) -> object:

@@ -11,6 +11,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import exceptions as boto
+from botocore.credentials import ReadOnlyCredentials
 
 from provisioner.errors import ConfigurationError, CredentialsError, ProvisionerError
 from provisioner.gateway.classification import CREDENTIALS_ERRORS, short
@@ -64,9 +65,16 @@ class Client(Protocol):
         """The parsed answer."""
 
 
+class Credentials(Protocol):
+    """botocore's, static or refreshable."""
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Those to sign with now, refreshed first where that is due."""
+
+
 @asynccontextmanager
-async def open_client(settings: ServiceSettings) -> AsyncIterator[Client]:
-    """A client of the service, its credentials found.
+async def open_client(settings: ServiceSettings) -> AsyncIterator[tuple[Client, Credentials]]:
+    """A client of the service, and the credentials found for it.
 
     A loopback endpoint needs neither region nor credentials: placeholders stand in for what the
     standard chain does not have. They are never used anywhere else.
@@ -79,7 +87,7 @@ async def open_client(settings: ServiceSettings) -> AsyncIterator[Client]:
         check_endpoint(settings.endpoint_url)
     async with AsyncExitStack() as stack:
         try:
-            session = await _open_session(settings)
+            session, credentials = await _open_session(settings)
             client = await stack.enter_async_context(
                 session.client(
                     SERVICE, endpoint_url=settings.endpoint_url, config=client_config(settings)
@@ -88,7 +96,7 @@ async def open_client(settings: ServiceSettings) -> AsyncIterator[Client]:
         except (boto.BotoCoreError, ValueError) as error:
             raise _opening_error(error) from error
         check_endpoint(client.meta.endpoint_url)
-        yield client
+        yield client, credentials
 
 
 def client_config(settings: ServiceSettings) -> AioConfig:
@@ -114,7 +122,7 @@ def _at_loopback(settings: ServiceSettings) -> bool:
     return settings.endpoint_url is not None and is_loopback(settings.endpoint_url)
 
 
-async def _open_session(settings: ServiceSettings) -> aioboto3.Session:
+async def _open_session(settings: ServiceSettings) -> tuple[aioboto3.Session, Credentials]:
     """A session whose chain has credentials, or placeholders for a loopback endpoint."""
     loopback = _at_loopback(settings)
     core = get_session()
@@ -130,7 +138,7 @@ async def _open_session(settings: ServiceSettings) -> aioboto3.Session:
         if not loopback:
             raise CredentialsError("no AWS credentials were found", hint=_CREDENTIALS_HINT)
         core.set_credentials(LOOPBACK_KEY, LOOPBACK_KEY)
-    return session
+    return session, await session.get_credentials()
 
 
 def _opening_error(error: Exception) -> ProvisionerError:

@@ -13,7 +13,9 @@ from provisioner.gateway import answer
 from provisioner.gateway.classification import classify
 from provisioner.gateway.client import SERVICE, Client, connect_timeout, open_client
 from provisioner.gateway.connector import unusable, usable
-from provisioner.gateway.fence import TooLateError, leaving_by, refuse_late
+from provisioner.gateway.fence import TooLateError, refuse_late
+from provisioner.gateway.lean import LeanCall
+from provisioner.gateway.stock import CreateCall, StockCall
 from provisioner.job import TOO_LATE, Outcome, Verdict
 from provisioner.ports import Clock, Gateway, RetryPolicy
 from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionPage, SessionRequest
@@ -41,33 +43,39 @@ async def open_gateway(
         CredentialsError: no credentials.
     """
     patience = connect_timeout(settings) + settings.timeout
-    async with open_client(settings) as client:
+    async with open_client(settings) as (client, credentials):
         client.meta.events.register(f"before-send.{SERVICE}.{CREATE}", refuse_late(clock.time))
-        yield ServiceGateway(client, retry=retry, clock=clock, patience=patience)
+        create: CreateCall = StockCall(client, patience)
+        if settings.sdk_path == "lean":
+            create = LeanCall(StockCall(client, patience), credentials, clock)
+        yield ServiceGateway(client, create, retry=retry, clock=clock, patience=patience)
 
 
 class ServiceGateway:
     """The calls of `ports.Gateway` through aioboto3.
 
-    `patience` bounds a whole call in seconds: the client's own timeouts count the time between
-    bytes, which a trickling answer never exhausts.
+    `patience` bounds a whole read in seconds, as `StockCall` has it for a creation.
     """
 
     def __init__(
-        self, client: Client, *, retry: RetryPolicy, clock: Clock, patience: float
+        self,
+        client: Client,
+        create: CreateCall,
+        *,
+        retry: RetryPolicy,
+        clock: Clock,
+        patience: float,
     ) -> None:
         self._client = client
+        self._create = create
         self._retry = retry
         self._clock = clock
         self._patience = patience
 
     async def create(self, request: SessionRequest, *, not_after: float) -> Outcome:
         """One CreateProxySession request on the wire by `not_after`, never two."""
-        members = msgspec.to_builtins(request)
         try:
-            with anyio.fail_after(self._patience), leaving_by(not_after):
-                parsed = await self._client.create_proxy_session(**members)
-            return answer.created(parsed)
+            return await self._create(request, not_after=not_after)
         except TooLateError:
             return TOO_LATE
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have arrived

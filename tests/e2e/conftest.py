@@ -25,8 +25,15 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/chi
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what could reach a real account or change an option."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PROVISIONER_"))}
+    """Ours, without what could reach a real account or change an option.
+
+    PROVISIONER_SDK_PATH alone is kept: with `stock` in it the whole suite takes the other path.
+    """
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k == "PROVISIONER_SDK_PATH" or not k.startswith(("AWS_", "PROVISIONER_"))
+    }
     return kept | {
         "AWS_CONFIG_FILE": "/nonexistent",
         "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",

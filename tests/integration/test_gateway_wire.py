@@ -25,6 +25,7 @@ REQUEST = SessionRequest(
     participants=("+14155550100", "+14155550101"),
     capabilities=("Voice", "SMS"),
 )
+SDK_PATH = "lean"
 SESSION = {
     "ProxySessionId": "session-1",
     "Status": "Open",
@@ -48,6 +49,12 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
+
+
+@pytest.fixture(autouse=True, params=["lean", "stock"])
+def _path(request, monkeypatch):
+    """Both ways through the SDK."""
+    monkeypatch.setattr(f"{__name__}.SDK_PATH", request.param)
 
 
 def reply(status, body=b"", **headers):
@@ -140,7 +147,9 @@ async def wire(behave, *, tls=None):
 
 @asynccontextmanager
 async def gateway_to(url, *, timeout=5.0, clock=None):  # noqa: ASYNC109  # the setting of that name
-    settings = ServiceSettings(endpoint_url=url, region="us-east-1", timeout=timeout)
+    settings = ServiceSettings(
+        endpoint_url=url, region="us-east-1", timeout=timeout, sdk_path=SDK_PATH
+    )
     retry = BackoffPolicy(2, Random(1))
     async with open_gateway(settings, retry=retry, clock=clock or SystemClock()) as gateway:
         yield gateway
