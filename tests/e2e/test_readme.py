@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from provisioner.errors import ExitCode
 from tests.e2e.conftest import Emulator, Terminal, environment
+from tests.e2e.document import ROOT, Document
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+README = Document("README.md")
 PASTED = "http://127.0.0.1:8080"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
-def commands(program: str) -> list[list[str]]:
-    lines = "\n".join(blocks("console")).replace("\\\n", "").splitlines()
-    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
-    return [each[1:] for each in words if each[:1] == [program]]
 
 
 @pytest.fixture
@@ -38,7 +26,7 @@ def desk(terminal: Terminal) -> Terminal:
 
 
 def test_the_main_job_against_aws(desk: Terminal, emulator: Emulator) -> None:
-    for arguments in commands("provisioner"):
+    for arguments in README.commands("provisioner"):
         if arguments[0] == "emulate":
             continue
         faster = [each.replace("10", "2000") if each == "10" else each for each in arguments]
@@ -48,7 +36,7 @@ def test_the_main_job_against_aws(desk: Terminal, emulator: Emulator) -> None:
 
 
 def test_the_emulator_starts_as_shown(terminal: Terminal) -> None:
-    shown = next(each for each in commands("provisioner") if each[0] == "emulate")
+    shown = next(each for each in README.commands("provisioner") if each[0] == "emulate")
     with terminal.start(*(each.replace("8080", "0") for each in shown)) as process:
         assert process.stdout is not None
         assert Emulator(process.stdout.readline().strip()).sessions() == []
@@ -58,7 +46,7 @@ def test_the_emulator_starts_as_shown(terminal: Terminal) -> None:
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="needs the AWS CLI")
 def test_the_aws_cli_lists_sessions_as_shown(emulator: Emulator) -> None:
-    arguments = [each.replace(PASTED, emulator.url) for each in commands("aws")[0]]
+    arguments = [each.replace(PASTED, emulator.url) for each in README.commands("aws")[0]]
     keys = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
     done = subprocess.run(
         ["aws", *arguments],
@@ -72,7 +60,7 @@ def test_the_aws_cli_lists_sessions_as_shown(emulator: Emulator) -> None:
 
 
 def test_the_library_runs_as_shown(desk: Terminal, emulator: Emulator) -> None:
-    program = blocks("python")[0].replace(PASTED, emulator.url)
+    program = README.blocks("python")[0].replace(PASTED, emulator.url)
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=desk.folder,
@@ -87,26 +75,20 @@ def test_the_library_runs_as_shown(desk: Terminal, emulator: Emulator) -> None:
 
 def test_the_permissions_it_names_are_the_policy_s() -> None:
     policy = json.loads((ROOT / "jobs/nightly/policy.json").read_text("utf-8"))
-    assert re.findall(r"`(chime:\w+)`", README) == policy["Statement"][0]["Action"]
+    assert re.findall(r"`(chime:\w+)`", README.text) == policy["Statement"][0]["Action"]
 
 
 def test_every_exit_code_is_told() -> None:
-    table = {int(code) for code in re.findall(r"\b\d{1,3}\b", _exit_code_rows())}
-    assert table == {code.value for code in ExitCode}
+    assert README.codes("| exit code |") == set(ExitCode)
 
 
 def test_the_two_commands_exist() -> None:
     targets = (ROOT / "Makefile").read_text("utf-8")
-    assert {each[0] for each in commands("make")} == {"demo", "test"}
-    assert all(f"\n{each[0]}:" in targets for each in commands("make"))
+    assert {each[0] for each in README.commands("make")} == {"demo", "test"}
+    assert all(f"\n{each[0]}:" in targets for each in README.commands("make"))
 
 
 def test_the_sample_readme_names_every_sample() -> None:
     text = (ROOT / "jobs/README.md").read_text("utf-8")
     for sample in (ROOT / "jobs").iterdir():
         assert sample.name == "README.md" or f"`{sample.name}`" in text
-
-
-def _exit_code_rows() -> str:
-    rows = README.split("| exit code | |")[1].split("\n\n")[0].splitlines()[2:]
-    return "\n".join(row.split("|")[1] for row in rows)
