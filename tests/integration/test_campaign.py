@@ -30,27 +30,7 @@ from provisioner.errors import InputRefusedError, TooManyRowsError, UsageError
 from provisioner.events import CallSent, RunFinished, RunStarted
 from provisioner.halting import parse_halt
 from provisioner.job import Problem
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Path:
-    path = tmp_path / "night.jsonl"
-    rows = [
-        {
-            "VoiceConnectorId": CONNECTOR,
-            "ParticipantPhoneNumbers": [f"+1206555{n:04}", f"+1312555{n:04}"],
-            "Capabilities": ["Voice"],
-        }
-        for n in range(30)
-    ]
-    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    return path
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RunningServer]:
-    async with serve(EmulatorSettings()) as server:
-        yield server
+from tests.integration.conftest import night
 
 
 @pytest.fixture
@@ -73,17 +53,6 @@ async def refusing() -> AsyncIterator[str]:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-
-
-def night(jobs: Path, url: str, **more: object) -> Settings:
-    return Settings(
-        input=InputSettings(path=str(jobs)),
-        ledger=str(jobs.parent / "ledger.db"),
-        out=jobs.parent / "out",
-        service=ServiceSettings(endpoint_url=url),
-        pace=PaceSettings(rate=2000),
-        **more,  # type: ignore[arg-type]
-    )
 
 
 async def test_a_run_returns_what_it_came_to(jobs: Path, server: RunningServer) -> None:

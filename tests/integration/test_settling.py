@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
-import msgspec
 import pytest
 
 from provisioner import (
     Event,
     ExitCode,
-    InputSettings,
     PaceSettings,
     ServiceSettings,
     Settings,
     provision,
 )
 from provisioner.emulator.faults import parse_faults
-from provisioner.emulator.http import RunningServer, serve
-from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
+from provisioner.emulator.http import RunningServer
+from provisioner.emulator.settings import CONNECTOR
 from provisioner.events import JobSettled, SettlingStarted
 from provisioner.job import JobState
 from provisioner.reconcile import ReconcilePolicy, reconcile
 from provisioner.rulings import Ruling
+from tests.integration.conftest import night
 
 
-@pytest.fixture
-def jobs(tmp_path: Path) -> Path:
-    path = tmp_path / "night.jsonl"
-    rows = [
-        {
-            "VoiceConnectorId": CONNECTOR,
-            "ParticipantPhoneNumbers": [f"+1206555{n:04}", f"+1312555{n:04}"],
-            "Capabilities": ["Voice"],
-        }
-        for n in range(30)
-    ]
-    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    return path
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RunningServer]:
-    async with serve(EmulatorSettings()) as server:
-        yield server
-
-
-def night(jobs: Path, server: RunningServer, **more: object) -> Settings:
-    settings = Settings(
-        input=InputSettings(path=str(jobs)),
-        ledger=str(jobs.parent / "ledger.db"),
-        out=jobs.parent / "out",
-        service=ServiceSettings(endpoint_url=server.url, timeout=1.0),
-        pace=PaceSettings(rate=2000),
-        settle=1.5,
-    )
-    return msgspec.structs.replace(settings, **more)
+def impatient(jobs: Path, server: RunningServer, **more: object) -> Settings:
+    """A run that waits a second for an answer, and little longer for proof of absence."""
+    service = ServiceSettings(endpoint_url=server.url, timeout=1.0)
+    return night(jobs, server.url, **{"service": service, "settle": 1.5, **more})
 
 
 def faults(server: RunningServer, text: str) -> None:
@@ -77,7 +47,7 @@ async def test_every_row_ends_created_with_one_session(
     jobs: Path, server: RunningServer, text: str
 ) -> None:
     faults(server, text)
-    result = await provision(night(jobs, server))
+    result = await provision(impatient(jobs, server))
     assert result.exit_code is ExitCode.OK
     assert result.summary.calls.adopted > 0
     assert len(made(server)) == len(set(made(server))) == 30
@@ -87,7 +57,7 @@ async def test_a_listing_that_fails_for_good_leaves_rows_for_review(
     jobs: Path, server: RunningServer
 ) -> None:
     faults(server, "lost=100%,on=create+list")
-    result = await provision(night(jobs, server, pace=PaceSettings(rate=2000, max_attempts=2)))
+    result = await provision(impatient(jobs, server, pace=PaceSettings(rate=2000, max_attempts=2)))
     assert result.exit_code is ExitCode.NEEDS_REVIEW
     assert result.error is None
     assert result.summary.counts["needs_review"] == 30
@@ -102,10 +72,10 @@ async def test_a_stop_ends_the_wait(jobs: Path, server: RunningServer) -> None:
         if isinstance(event, SettlingStarted):
             stop.set()
 
-    result = await provision(night(jobs, server, settle=900.0), on_event=on_event, stop=stop)
+    result = await provision(impatient(jobs, server, settle=900.0), on_event=on_event, stop=stop)
     assert result.exit_code is ExitCode.NEEDS_REVIEW
     faults(server, "")
-    again = await provision(night(jobs, server))
+    again = await provision(impatient(jobs, server))
     assert again.exit_code is ExitCode.OK
     assert len(made(server)) == 30
 
@@ -114,9 +84,9 @@ async def test_a_run_with_nothing_pending_settles_what_an_earlier_one_left(
     jobs: Path, server: RunningServer
 ) -> None:
     faults(server, "lost=50%")
-    await provision(night(jobs, server, reconcile=False))
+    await provision(impatient(jobs, server, reconcile=False))
     before = len(made(server))
-    result = await provision(night(jobs, server))
+    result = await provision(impatient(jobs, server))
     assert result.summary.counts["created"] == 30
     assert len(made(server)) == before == 30
 
@@ -125,23 +95,26 @@ async def test_a_limit_counts_rows_that_are_sent_again_once(
     jobs: Path, server: RunningServer
 ) -> None:
     faults(server, "failure_before=30%")
-    result = await provision(night(jobs, server, limit=10))
+    result = await provision(impatient(jobs, server, limit=10))
     assert result.summary.counts["created"] == 10
     assert result.exit_code is ExitCode.STOPPED_EARLY
 
 
 async def test_an_audit_counts_what_a_503_created(jobs: Path, server: RunningServer) -> None:
     faults(server, "unavailable_after=10%")
-    result = await provision(night(jobs, server))
+    result = await provision(impatient(jobs, server))
     assert result.summary.audit.duplicates == len(made(server)) - 30 > 0
 
 
 async def test_reconciling_tells_what_it_settled(jobs: Path, server: RunningServer) -> None:
     faults(server, "lost=100%")
-    await provision(night(jobs, server, reconcile=False))
+    await provision(impatient(jobs, server, reconcile=False))
     events: list[Event] = []
     found = await reconcile(
-        night(jobs, server), ReconcilePolicy(), on_event=events.append, on_problem=lambda _: None
+        impatient(jobs, server),
+        ReconcilePolicy(),
+        on_event=events.append,
+        on_problem=lambda _: None,
     )
     assert found.settled == {Ruling.ADOPT: 30}
     assert {event.state for event in events if isinstance(event, JobSettled)} == {JobState.CREATED}
@@ -151,9 +124,9 @@ async def test_reconciling_without_a_listing_tells_why_and_settles_nothing(
     jobs: Path, server: RunningServer
 ) -> None:
     faults(server, "lost=100%,on=create+list")
-    await provision(night(jobs, server, reconcile=False))
+    await provision(impatient(jobs, server, reconcile=False))
     found = await reconcile(
-        night(jobs, server, pace=PaceSettings(rate=2000, max_attempts=1)),
+        impatient(jobs, server, pace=PaceSettings(rate=2000, max_attempts=1)),
         ReconcilePolicy(wait=True),
         on_event=lambda _: None,
         on_problem=lambda _: None,
