@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := out/demo
 
-.PHONY: demo test check simulate bench lock dist clean
+.PHONY: demo test check simulate bench bench-guard lock dist clean
 
 # The main job on the embedded emulator: throttles, transient faults, latency; no AWS account.
 demo: $(VENV)/.runtime
@@ -28,6 +28,12 @@ simulate: $(VENV)/.dev
 # Against other clients, under real conditions, at scale: benchmarks/results/. QUICK=1 takes 3 minutes.
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+# Is the working tree slower than BASE? By CPU time in turns, and by instructions where valgrind is.
+BASE ?= main
+bench-guard: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.guard --base $(BASE)
+	@$(BIN)/python -m benchmarks.instructions
 
 $(VENV)/.runtime: .ci/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -85,7 +85,7 @@ def ours(command: list[str | Path], url: str, calls: int, folder: Path) -> Run:
     cost = cost_of([*command, *files, *options], environment=ENVIRONMENT, folder=folder)
     summary = json.loads(cost.output)
     timing = summary["timing"]
-    since = timing["since_token"]
+    since = timing.get("since_token", timing["latency"])
     return Run(summary["counts"]["created"], timing["seconds"], since["p50"], since["p99"], cost)
 
 

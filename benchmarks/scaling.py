@@ -54,7 +54,11 @@ def _page(folder: Path, sizes: list[Size]) -> Iterator[str]:
                 yield _row(folder / "run", size, server.url)
             except FailedError as error:
                 yield f"| {size.rows:,} | {error} |"
-    yield f"\n{_resumed(folder / 'run', sizes[-1])}\n\n{described()}\n"
+    try:
+        yield f"\n{_resumed(folder / 'run', sizes[-1])}"
+    except FailedError as error:
+        yield f"\nNot resumed: {error}"
+    yield f"\n{described()}\n"
 
 
 def _row(folder: Path, size: Size, url: str) -> str:
