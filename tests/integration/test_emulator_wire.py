@@ -3,27 +3,25 @@
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager
 
 import pytest
 
-from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.http import serve
-from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
+from provisioner.emulator.settings import EmulatorSettings
 from provisioner.errors import ConfigurationError
-
-SESSIONS = f"/voice-connectors/{CONNECTOR}/proxy-sessions"
-PROXY = f"/voice-connectors/{CONNECTOR}/programmable-numbers/proxy"
-SIGNED = "Authorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/chime/aws4_request\r\n"
-BODY = json.dumps(
-    {"ParticipantPhoneNumbers": ["+14155550170", "+14155550171"], "Capabilities": ["Voice"]}
+from tests.integration.connection import (
+    BODY,
+    PROXY,
+    SESSIONS,
+    SIGNED,
+    ask,
+    ask_to_the_end,
+    connection,
+    created,
+    emulator,
+    read_answer,
+    request,
 )
-NOW = 1_700_000_000.0
-
-
-def request(method="POST", target=SESSIONS, body=BODY, headers=SIGNED, version="1.1"):
-    head = f"{method} {target} HTTP/{version}\r\nHost: emulator\r\n{headers}"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 @pytest.fixture(autouse=True)
@@ -32,56 +30,6 @@ def no_traceback(caplog):
     with caplog.at_level(logging.WARNING, "asyncio"):
         yield
     assert [each for each in caplog.records if each.name == "asyncio"] == []
-
-
-@asynccontextmanager
-async def emulator(faults="", **settings):
-    settings = EmulatorSettings(faults=parse_faults(faults), **settings)
-    async with serve(settings, clock=lambda: NOW) as server:
-        yield server
-
-
-@asynccontextmanager
-async def connection(server):
-    host, port = server.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-
-
-async def read_answer(reader):
-    """Status, headers and body of one answer."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return int(head[0].split()[1]), headers, body
-
-
-async def ask(server, raw):
-    async with connection(server) as (reader, writer):
-        writer.write(raw)
-        return await read_answer(reader)
-
-
-async def ask_to_the_end(server, raw):
-    """Everything the server sends until it closes."""
-    async with connection(server) as (reader, writer):
-        writer.write(raw)
-        return await reader.read()
-
-
-def created(server):
-    return len(list(server.emulator.service.records()))
-
-
-def fill(server, count):
-    for number in range(count):
-        pair = [f"+1415{number:07d}", f"+1212{number:07d}"]
-        parameters = {"ParticipantPhoneNumbers": pair, "Capabilities": ["SMS"]}
-        parameters["VoiceConnectorId"] = CONNECTOR
-        server.emulator.call("CreateProxySession", parameters, NOW)
 
 
 async def test_an_error_carries_its_type_its_id_and_a_body():
@@ -288,64 +236,6 @@ async def test_what_follows_a_broken_request_is_not_heard():
         writer.write(request())
         assert (await read_answer(reader))[0] == 400
         assert created(server) == 1
-
-
-async def test_the_state_page_counts():
-    async with emulator("throttle=100%") as server:
-        await ask(server, request())
-        _, _, body = await ask(server, request("GET", "/_emulator/state", ""))
-    state = json.loads(body)
-    assert state["statuses"] == {"429": 1}
-    assert state["faults"] == {"throttle": 1}
-    assert state["peaks"] == {"CreateProxySession": 1}
-    assert state["sessions"] == {}
-
-
-async def test_the_sessions_page_streams_every_session_ever_made():
-    async with emulator() as server:
-        fill(server, 1200)
-        answer = await ask_to_the_end(server, request("GET", "/_emulator/sessions", ""))
-    lines = [json.loads(line) for line in answer.partition(b"\r\n\r\n")[2].splitlines()]
-    assert len({each["id"] for each in lines}) == 1200
-    assert lines[0].keys() == {"id", "name", "participants", "connector", "created", "status"}
-
-
-async def test_a_slow_reader_of_the_sessions_page_gets_all_of_it():
-    async with emulator() as server:
-        fill(server, 30_000)
-        async with connection(server) as (reader, writer):
-            writer.write(request("GET", "/_emulator/sessions", ""))
-            await reader.read(1000)
-            await asyncio.sleep(0.05)
-            rest = await reader.read()
-    assert rest.count(b"\n") > 29_990
-
-
-async def test_faults_can_be_changed_while_serving():
-    async with emulator() as server:
-        assert (await ask(server, request(target="/_emulator/faults", body="throttle=100%")))[
-            0
-        ] == 200
-        assert (await ask(server, request()))[0] == 429
-        status, _, body = await ask(server, request(target="/_emulator/faults", body="nope=1"))
-        assert status == 400
-        assert b"allowed" in body
-
-
-async def test_the_quota_can_be_changed_while_serving():
-    async with emulator() as server:
-        quota = request(target="/_emulator/quota", body='{"rate": 1}')
-        assert (await ask(server, quota))[0] == 200
-        assert [(await ask(server, request()))[0] for _ in range(2)] == [201, 429]
-        assert (await ask(server, request(target="/_emulator/quota", body="null")))[0] == 200
-        assert (await ask(server, request()))[0] == 201
-        for body in ("much", '{"rate": 0}'):
-            assert (await ask(server, request(target="/_emulator/quota", body=body)))[0] == 400
-
-
-async def test_an_unknown_page_of_ours_is_not_found():
-    async with emulator() as server:
-        assert (await ask(server, request("GET", "/_emulator/x", "")))[0] == 404
 
 
 async def test_connections_are_dropped_when_the_server_ends():
