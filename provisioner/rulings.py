@@ -26,6 +26,7 @@ from enum import StrEnum
 
 import msgspec
 
+from provisioner import defaults
 from provisioner.job import Job, JobState
 from provisioner.session import SESSION_NAME, Session, SessionRequest, pair
 
@@ -134,8 +135,8 @@ class SettlePolicy(msgspec.Struct, frozen=True, kw_only=True):
     service's may be apart. `resends` bounds how often one run sends a job again.
     """
 
-    settle: float = 900.0
-    skew: float = 300.0
+    settle: float = defaults.SETTLE
+    skew: float = defaults.CLOCK_SKEW
     resends: int = 7
 
     @property

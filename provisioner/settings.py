@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from provisioner import defaults
 from provisioner.halting import HaltRule
 
 RATE_WHEN_NONE_IS_GIVEN = 10.0
@@ -42,9 +43,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
-    timeout: float = 30.0
-    connections: int = 64
-    sdk_path: str = "lean"
+    timeout: float = defaults.TIMEOUT
+    connections: int = defaults.CONNECTIONS
+    sdk_path: str = defaults.SDK_PATH
 
 
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     rate: float = RATE_WHEN_NONE_IS_GIVEN
     burst: int | None = None
-    max_attempts: int = 8
+    max_attempts: int = defaults.MAX_ATTEMPTS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +75,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     input: InputSettings | None = None
     campaign: str | None = None
-    ledger: str = "provisioner.db"
+    ledger: str = defaults.LEDGER
     out: Path | None = None
     service: ServiceSettings = ServiceSettings()
     pace: PaceSettings = PaceSettings()
-    settle: float = 900.0
-    clock_skew: float = 300.0
+    settle: float = defaults.SETTLE
+    clock_skew: float = defaults.CLOCK_SKEW
     reconcile: bool = True
     audit: bool = True
     skip_invalid: bool = False

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from provisioner import defaults
 from provisioner.cli.commands import COMMANDS
 from provisioner.cli.configuration import read_config, texts
 from provisioner.cli.values import Duration, Rate, TimeOfDay
@@ -86,7 +87,7 @@ config = option(
 ledger = option(
     "--ledger",
     metavar="PATH|URL",
-    default="provisioner.db",
+    default=defaults.LEDGER,
     show_default=True,
     help="The durable record: a file, or sqlite:///PATH.",
 )
@@ -109,7 +110,7 @@ rate = option(
 settle = option(
     "--settle",
     type=Duration(),
-    default="15m",
+    default=Duration.text(defaults.SETTLE),
     show_default=True,
     help="How long an unanswered attempt is left alone before a listing may prove its absence.",
 )
@@ -182,7 +183,7 @@ service_options = Chained(
     option(
         "--timeout",
         type=Duration(positive=True),
-        default="30s",
+        default=Duration.text(defaults.TIMEOUT),
         show_default=True,
         help="One call's answer.",
     ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from provisioner import defaults
 from provisioner.cli import options as opt
 from provisioner.cli.values import HaltRules, RowsToRetry
 
@@ -50,21 +51,21 @@ Examples:
 @opt.option(
     "--concurrency",
     type=click.IntRange(1, 4096),
-    default=64,
+    default=defaults.CONNECTIONS,
     show_default=True,
     help="Calls on the wire at once.",
 )
 @opt.option(
     "--sdk-path",
     type=click.Choice(["lean", "stock"]),
-    default="lean",
+    default=defaults.SDK_PATH,
     show_default=True,
     help="stock: each call takes the whole way through the SDK, at several times the CPU.",
 )
 @opt.option(
     "--max-attempts",
     type=click.IntRange(min=1),
-    default=8,
+    default=defaults.MAX_ATTEMPTS,
     show_default=True,
     help="Attempts per job and run.",
 )

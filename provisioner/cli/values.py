@@ -42,6 +42,15 @@ class Duration(click.ParamType[float]):
             self.fail(f"{text!r} is no time at all; write it like 30s", param, ctx)
         return seconds
 
+    @classmethod
+    def text(cls, seconds: float) -> str:
+        """Seconds, to the millisecond, as they would be typed: in the largest unit that fits."""
+        milliseconds = round(seconds * 1000)
+        for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+            if milliseconds % size == 0:
+                return f"{milliseconds // size}{unit}"
+        return f"{milliseconds}ms"
+
 
 class TimeOfDay(click.ParamType["time"]):
     """A time such as `06:00`."""

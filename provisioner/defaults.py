@@ -1,0 +1,15 @@
+"""What holds when nothing else is said, to the library and on the command line alike."""
+
+from __future__ import annotations
+
+LEDGER = "provisioner.db"
+CONNECTIONS = 64
+"""Calls on the wire at once."""
+SDK_PATH = "lean"
+TIMEOUT = 30.0
+"""Seconds for one call's answer."""
+MAX_ATTEMPTS = 8
+SETTLE = 900.0
+"""Seconds: longer than a signature is good for, and any listing lags behind."""
+CLOCK_SKEW = 300.0
+"""Seconds that our clock and the service's may be apart."""
