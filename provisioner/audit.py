@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 
 import anyio
 
-from provisioner.events import EventSink, JobSettled, StrayFound
+from provisioner.events import AuditAwaited, EventSink, JobSettled, StrayFound
 from provisioner.job import Job, JobState
-from provisioner.listing import Lister
+from provisioner.listing import JUST_AFTER, LONGEST_SLEEP, Lister
 from provisioner.ports import Clock, Settlement
 from provisioner.rulings import (
     Listing,
@@ -50,13 +50,21 @@ class Auditor:
         return await self._lister.list(listable, everything=True)
 
     async def audit(self) -> None:
-        """Look for sessions that a 503 made after all."""
-        unlisted = self._lister.unlisted
-        suspects = [each for each in await self._settlement.suspects() if each not in unlisted]
+        """Look for sessions that a 503 made after all, once any of them should be listed."""
+        suspects = await self._settlement.suspects()
+        suspects = {each: at for each, at in suspects.items() if each not in self._lister.unlisted}
         if suspects:
+            await self._wait_until(max(suspects.values()) + self._policy.audit_after)
             await self._lister.list(suspects)
             async for _ in self.strays():
                 pass
+
+    async def _wait_until(self, until: float) -> None:
+        """Sleep in steps: the clock may be set meanwhile."""
+        if (now := self._clock.time()) < until:
+            self._emit(AuditAwaited(until=until, at=now))
+        while (left := until - self._clock.time()) > 0:
+            await self._clock.sleep(min(left + JUST_AFTER, LONGEST_SLEEP))
 
     async def strays(self) -> AsyncIterator[Stray]:
         """The duplicates and orphans of the last listing, each told as an event, too."""

@@ -90,6 +90,13 @@ class SettlingStarted(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class AuditAwaited(msgspec.Struct, frozen=True, kw_only=True):
+    """A 503 was seen; at `until` the sessions are listed that it may have made after all."""
+
+    until: float
+    at: float
+
+
 class ListingFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A connector's sessions could not be listed, so this run settles none of its jobs."""
 
@@ -139,6 +146,7 @@ Event: TypeAlias = (
     | ConnectorSetAside
     | DrainStarted
     | SettlingStarted
+    | AuditAwaited
     | ListingFailed
     | JobSettled
     | StrayFound

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import msgspec
+
 from provisioner.errors import ProvisionerError
 from provisioner.events import EventSink, ListingFailed
 from provisioner.job import Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ports import Clock, Settlement
-from provisioner.rulings import Listing, ended_at
+from provisioner.rulings import Listing, ended_at, is_ours, likeness
 from provisioner.session import SessionPage
+
+LONGEST_SLEEP = 60.0
+"""Seconds after which who waits for a time of day looks at the clock again: it may be set."""
+JUST_AFTER = 0.001
 
 _JUMP = 5.0
 _FIRST_PAUSE = 0.2
@@ -56,22 +62,34 @@ class Lister:
         return self._watch.steady_at()
 
     async def list(
-        self, connectors: Iterable[str], *, everything: bool = False
+        self, connectors: Iterable[str], *, everything: bool = False, again: bool = False
     ) -> dict[str, Listing]:
-        """List connectors into the ledger; the listings that were complete."""
+        """List connectors into the ledger; the listings that were complete.
+
+        With `again`, a connector that may be listable later is not given up.
+        """
         listings: dict[str, Listing] = {}
         await self._settlement.begin_listing(everything=everything)
         for connector in connectors:
             listed = await self._list(connector)
             if isinstance(listed, Listing):
                 listings[connector] = listed
-            else:
+            elif not (again and listed.verdict is Verdict.RETRYABLE):
                 self.unlisted[connector] = listed
                 self._emit(
                     ListingFailed(connector_id=connector, outcome=listed, at=self._clock.time())
                 )
+        under_way = await self._under_way()
         await self._settlement.end_listing()
-        return listings
+        return {
+            connector: msgspec.structs.replace(listing, under_way=under_way)
+            for connector, listing in listings.items()
+        }
+
+    async def _under_way(self) -> frozenset[object]:
+        """The likeness of calls whose session was perhaps listed, though no job has it yet."""
+        requests = await self._settlement.under_way()
+        return frozenset(likeness(each) for each in requests if not is_ours(each.name))
 
     async def _list(self, connector_id: str) -> Listing | Outcome:
         """Every page of one connector."""

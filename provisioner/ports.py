@@ -150,6 +150,9 @@ class Settlement(Protocol):
     async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
         """Keep sessions of a page; one that was seen before replaces what was known of it."""
 
+    async def under_way(self) -> Sequence[SessionRequest]:
+        """The requests of the jobs in flight."""
+
     async def end_listing(self) -> None:
         """Find the jobs of what was noted."""
 
@@ -159,8 +162,8 @@ class Settlement(Protocol):
     async def record(self, decisions: Sequence[Decision]) -> None:
         """Make decisions durable, all or none; what is to be sent again can be claimed again."""
 
-    async def suspects(self) -> Sequence[str]:
-        """The connectors of jobs that ever saw a 503."""
+    async def suspects(self) -> dict[str, float]:
+        """The connectors of jobs that ever saw a 503, and when it was last seen, epoch seconds."""
 
     async def strays(self, after: str, limit: int) -> Sequence[Stray]:
         """Up to `limit` strays of the listing with a session id above `after`, by session id."""

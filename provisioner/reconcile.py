@@ -18,10 +18,10 @@ from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger
 from provisioner.record import CampaignRecord
 from provisioner.report import exit_code, file_counts, iso
 from provisioner.rulings import Stray
-from provisioner.run import open_lane, settle_policy, settling
 from provisioner.settings import Settings
 from provisioner.settler import Settler
 from provisioner.subscribers import each_of
+from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
 
 class StraySession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,6 +75,7 @@ async def reconcile(
         InputMissingError, InputRefusedError: as `provision` does.
         CannotWriteError, LedgerLockedError, ConfigurationError, CredentialsError: likewise.
     """
+    refuse_haste(settings)
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         _refuse_unknown(core, settings, policy)
         campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem)

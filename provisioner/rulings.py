@@ -4,6 +4,7 @@ The listing is complete, of one connector, in all statuses. The first row that f
 
     one session is the job's                                        adopt it
     several are, under a Name that only this job can have           adopt the earliest
+    some may be, but another such job's call is under way           wait
     several are, under a Name of the row's own                      review
     one is, but another such job may have made it                   review
     one has the job's own Name, but other numbers                   review
@@ -94,13 +95,15 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     session that ended later would still be listed. `steady` is False when the wall clock has moved
     by itself of late: then nobody knows how old an attempt is, and no absence is proven.
     `default_expiry_minutes` is how long the connector's sessions live whose request does not say;
-    None where nobody knows, and they may be over at once.
+    None where nobody knows, and they may be over at once. `under_way` has the likeness of every
+    job with a Name of its own whose call was on the wire when the listing ended.
     """
 
     began: float
     steady: bool = True
     first_ended: float | None = None
     default_expiry_minutes: int | None = None
+    under_way: frozenset[object] = frozenset()
 
 
 class Unsent(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,17 +135,25 @@ class SettlePolicy(msgspec.Struct, frozen=True, kw_only=True):
     An attempt nobody answered is due `settle` after it was opened: by then its signature is no
     longer accepted and its session is listed. One that was answered is due after a fifteenth of
     that, which is also the time between two listings. `skew` is how far our clock and the
-    service's may be apart. `resends` bounds how often one run sends a job again.
+    service's may be apart. `resends` bounds how often one run sends a job again. A run's audit
+    waits until `audit` after the last 503; None is twice the time between listings, by which the
+    session of an answer is listed.
     """
 
     settle: float = defaults.SETTLE
     skew: float = defaults.CLOCK_SKEW
     resends: int = 7
+    audit: float | None = None
 
     @property
     def again(self) -> float:
         """Seconds between the two listings that prove an absence."""
         return self.settle * _ANSWERED_SHARE
+
+    @property
+    def audit_after(self) -> float:
+        """Seconds from the last 503 to the audit."""
+        return 2 * self.again if self.audit is None else self.audit
 
     def due(self, question: Question) -> float:
         """When a listing may begin that says something of the attempt's absence.
@@ -173,7 +184,7 @@ def decide(
     `sessions` are those listed that have the job's Name and that no other job owns. `contested`
     tells that another open question has the same Name and numbers.
     """
-    ruling, session, reason = _found(question, sessions, policy, contested=contested)
+    ruling, session, reason = _found(question, sessions, listing, policy, contested=contested)
     if ruling is None:
         ruling, reason = _not_found(question, listing, policy, exhausted=exhausted)
     return Decision(
@@ -218,7 +229,12 @@ def ended_at(session: Session) -> float | None:
 
 
 def _found(
-    question: Question, sessions: Sequence[Session], policy: SettlePolicy, *, contested: bool
+    question: Question,
+    sessions: Sequence[Session],
+    listing: Listing,
+    policy: SettlePolicy,
+    *,
+    contested: bool,
 ) -> tuple[Ruling | None, Session | None, str | None]:
     request = question.job.request
     since = question.first_opened_at - policy.skew
@@ -227,6 +243,8 @@ def _found(
         others = any(_pair(each) != pair(request.participants) for each in sessions)
         if others and not own:
             return Ruling.REVIEW, None, "a session has this job's Name, but other numbers"
+    elif own and likeness(request) in listing.under_way:
+        return Ruling.WAIT, None, None
     elif len(own) > 1:
         return Ruling.REVIEW, None, f"{len(own)} sessions have this row's Name and numbers"
     elif own and contested:
@@ -239,17 +257,17 @@ def _not_found(
 ) -> tuple[Ruling, str | None]:
     if not listing.steady or listing.began < policy.due(question):
         return Ruling.WAIT, None
-    if _may_have_gone(question, listing):
+    if _may_have_gone(question, listing, policy):
         return Ruling.REVIEW, "its session may have closed by now and no longer be listed"
     if question.absent_at is None:
         return Ruling.ABSENT_ONCE, None
     return Ruling.GIVE_UP if exhausted else Ruling.RESEND, None
 
 
-def _may_have_gone(question: Question, listing: Listing) -> bool:
+def _may_have_gone(question: Question, listing: Listing, policy: SettlePolicy) -> bool:
     """Whether the session may be over, and the listing shows none that ended as early."""
     minutes = question.job.request.expiry_minutes or listing.default_expiry_minutes or 0
-    over = question.opened_at + minutes * _MINUTE
+    over = question.opened_at + minutes * _MINUTE - policy.skew
     return over <= listing.began and (listing.first_ended is None or listing.first_ended > over)
 
 

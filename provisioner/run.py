@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from pathlib import Path
-from random import Random
 from typing import TypeVar
 
 import anyio
@@ -24,29 +22,21 @@ from provisioner.errors import (
     ungrouped,
 )
 from provisioner.events import EventSink, RunFinished, RunStarted
-from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome
-from provisioner.lane import Lane
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
-from provisioner.listing import Lister
-from provisioner.pacing import build_limiter
-from provisioner.ports import Clock, Gateway, Settlement
+from provisioner.ports import Clock, Gateway
 from provisioner.record import CampaignRecord
 from provisioner.report import RunTally, Summary, ensure_writable
-from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings
 from provisioner.settler import Settler
 from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
 from provisioner.wall_time import zone_named
 from provisioner.window import DeadlineWatch, Window
+from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
 T = TypeVar("T")
-
-_PREFLIGHT_ATTEMPTS = 4
-_STOPPED = 60.0
-_SIGNATURE_LIFE = 300.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +70,7 @@ async def provision(
         LedgerLockedError: another process is running on the ledger.
         ConfigurationError, UsageError: settings that cannot be used.
     """
+    refuse_haste(settings)
     tally = tally or RunTally()
     ending = Stop(stop or anyio.Event())
     deadline = _deadline(settings, tally, ending)
@@ -151,21 +142,27 @@ class _Run:
             return _stopped_by(outcome) or _lacking(engine.unusable)
 
     async def _work(self, engine: Engine, settler: Settler, auditor: Auditor) -> Outcome | None:
-        """Send, settle, and again while settling sends jobs back; why the lane stopped, if so."""
+        """Send and settle side by side, then audit; why the lane stopped, if it did."""
+        async with anyio.create_task_group() as tasks:
+            if self._settings.reconcile:
+                tasks.start_soon(self._attend, settler)
+            outcome = await self._send_all(engine, settler)
+            tasks.cancel_scope.cancel()
+        if outcome is None and self._settings.audit and not self._stop.is_set():
+            await self._unless_told(auditor.audit())
+        return outcome
+
+    async def _attend(self, settler: Settler) -> None:
+        await self._unless_told(settler.attend())
+
+    async def _send_all(self, engine: Engine, settler: Settler) -> Outcome | None:
+        """Until nothing is left to send, nor can come back from settling."""
         while True:
             outcome = await engine.run(self._settings.limit)
-            if outcome is not None or self._stop.is_set():
+            if outcome is not None or self._stop.is_set() or not self._settings.reconcile:
                 return outcome
-            again = await self._unless_told(self._settle(settler, auditor))
-            if not again:
+            if not await self._unless_told(settler.settle()):
                 return None
-
-    async def _settle(self, settler: Settler, auditor: Auditor) -> int:
-        """Settle what is ambiguous; how many jobs went back to pending."""
-        again = await settler.settle() if self._settings.reconcile else 0
-        if not again and self._settings.audit:
-            await auditor.audit()
-        return again
 
     async def _drain_when_told(self, engine: Engine) -> None:
         await self._stop.wait()
@@ -214,40 +211,6 @@ def _deadline(settings: Settings, tally: RunTally, stop: Stop) -> DeadlineWatch 
         start=SystemClock().time(), deadline=settings.deadline, timeout=settings.service.timeout
     )
     return DeadlineWatch(window, tally, stop, zone_named(settings.time_zone))
-
-
-@asynccontextmanager
-async def open_lane(settings: Settings, clock: Clock, emit: EventSink) -> AsyncIterator[Lane]:
-    """The service and its pace; raises as `open_gateway` and `build_limiter` do."""
-    service, pace = settings.service, settings.pace
-    jitter = Random()  # noqa: S311  # spreads retries, guards nothing
-    patience = BackoffPolicy(_PREFLIGHT_ATTEMPTS, jitter)
-    async with open_gateway(service, retry=patience, clock=clock) as gateway:
-        yield Lane(
-            gateway=gateway,
-            limiter=build_limiter(pace, clock, emit),
-            retry=BackoffPolicy(pace.max_attempts, jitter),
-            connections=service.connections,
-            patience=min(service.timeout + _STOPPED, _SIGNATURE_LIFE),
-        )
-
-
-def settling(
-    settlement: Settlement, lane: Lane, clock: Clock, policy: SettlePolicy, emit: EventSink
-) -> tuple[Settler, Auditor]:
-    """Who settles and who audits, with one lister."""
-    lister = Lister(settlement, lane, clock, emit, patience=policy.settle)
-    settler = Settler(settlement, lister, clock, policy, emit)
-    return settler, Auditor(settlement, lister, clock, policy, emit)
-
-
-def settle_policy(settings: Settings) -> SettlePolicy:
-    """How long to wait for proof."""
-    return SettlePolicy(
-        settle=settings.settle,
-        skew=settings.clock_skew,
-        resends=settings.pace.max_attempts - 1,
-    )
 
 
 def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:

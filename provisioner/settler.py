@@ -12,7 +12,7 @@ import msgspec
 
 from provisioner.events import EventSink, JobSettled, SettlingStarted
 from provisioner.job import Outcome
-from provisioner.listing import Lister
+from provisioner.listing import JUST_AFTER, LONGEST_SLEEP, Lister
 from provisioner.ports import Clock, Settlement
 from provisioner.rulings import (
     STATE_AFTER,
@@ -28,21 +28,17 @@ from provisioner.rulings import (
 from provisioner.session import Session
 
 _AT_ONCE = 1_000
-_LONGEST_SLEEP = 60.0
-_JUST_AFTER = 0.001
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     """The open questions: how many, and when the first of each connector is due, epoch seconds.
 
     At `best` those that are due soon after the first are due, too: one listing serves them all.
-    `rivals` counts those that have a Name of their own by what may tell them apart.
     """
 
     ambiguous: int
     due: dict[str, float]
     best: float
-    rivals: dict[object, int]
 
 
 class Settler:
@@ -64,13 +60,29 @@ class Settler:
         self._clock = clock
         self._policy = policy
         self._emit = emit
+        self._turn = anyio.Lock()
         self._resent: Counter[int] = Counter()
-        self._looked_at = -math.inf
+        self._sent_back = 0
+        self._looked_at = self._rests_until = self._told = -math.inf
 
     @property
     def unlisted(self) -> dict[str, Outcome]:
         """The connectors that could not be listed, and why."""
         return self._lister.unlisted
+
+    async def attend(self) -> None:
+        """Settle what comes due while others send, until cancelled.
+
+        Listings leave at least half of the time to the calls they share the lane with.
+        """
+        while True:
+            async with self._turn:
+                outlook = await self.outlook()
+                if outlook.due and self._clock.time() >= self._next_look(outlook):
+                    self._sent_back += await self._look(outlook, again=True)
+                    now = self._clock.time()
+                    self._rests_until = now + (now - self._looked_at)
+            await self._clock.sleep(self._policy.again)
 
     async def settle(self) -> int:
         """Wait and list until a job may be sent again, or nothing is left that can be settled.
@@ -79,26 +91,38 @@ class Settler:
         takes time to prove.
 
         Returns:
-            How many jobs went back to pending.
+            How many jobs went back to pending, also by `attend` since the last time.
         """
-        if again := await self._glance(await self.outlook()):
-            return again
+        async with self._turn:
+            self._rests_until = -math.inf
+            again, self._sent_back = self._sent_back, 0
+            return again or await self._glance() or await self._wait_and_look()
+
+    async def _glance(self) -> int:
+        outlook = await self.outlook()
+        if not outlook.due or self._clock.time() < self._looked_at + self._policy.again:
+            return 0
+        return await self._look_at(list(outlook.due))
+
+    async def _wait_and_look(self) -> int:
+        """In steps, as the clock may be set meanwhile."""
         while (outlook := await self.outlook()).due:
-            until = max(outlook.best, self._looked_at + self._policy.again)
-            await self._wait_until(max(until, self._lister.steady_at()), outlook.ambiguous)
-            if again := await self.look(outlook):
+            left = self._next_look(outlook) - self._clock.time()
+            if left > 0:
+                self._tell_wait(outlook)
+                await self._clock.sleep(min(left + JUST_AFTER, LONGEST_SLEEP))
+            elif again := await self._look(outlook):
                 return again
         return 0
 
-    async def _glance(self, outlook: Outlook) -> int:
-        if not outlook.due:
-            return 0
-        return await self._decide(await self._lister.list(outlook.due), outlook)
+    def _next_look(self, outlook: Outlook) -> float:
+        """When the next listing may begin, epoch seconds."""
+        soonest = max(self._looked_at + self._policy.again, self._rests_until)
+        return max(outlook.best, soonest, self._lister.steady_at())
 
     async def outlook(self) -> Outlook:
         """What is ambiguous at connectors that can be listed, as far as is known."""
         due: dict[str, float] = {}
-        rivals: Counter[object] = Counter()
         times = array("d")
         async for questions in self._questions():
             for each in questions:
@@ -106,47 +130,55 @@ class Settler:
                 if connector not in self.unlisted:
                     times.append(self._policy.due(each))
                     due[connector] = min(due.get(connector, math.inf), times[-1])
-                if not is_ours(each.job.request.name):
-                    rivals[likeness(each.job.request)] += 1
         soon = min(times, default=0.0) + self._policy.again
         best = max((each for each in times if each <= soon), default=0.0)
-        return Outlook(ambiguous=len(times), due=due, best=best, rivals=rivals)
+        return Outlook(ambiguous=len(times), due=due, best=best)
 
-    async def look(self, outlook: Outlook) -> int:
+    async def _look(self, outlook: Outlook, *, again: bool = False) -> int:
         """Settle what is due now; how many jobs went back to pending."""
+        now = self._clock.time()
+        due = [connector for connector, at in outlook.due.items() if at <= now]
+        return await self._look_at(due, again=again) if due else 0
+
+    async def _look_at(self, connectors: Sequence[str], *, again: bool = False) -> int:
         self._looked_at = self._clock.time()
-        due = [connector for connector, at in outlook.due.items() if at <= self._looked_at]
-        return await self._decide(await self._lister.list(due), outlook) if due else 0
+        return await self.decide_all(await self._lister.list(connectors, again=again))
 
     async def decide_all(self, listings: dict[str, Listing]) -> int:
         """Settle what listings made already can; how many jobs went back to pending."""
-        return await self._decide(listings, await self.outlook())
-
-    async def _decide(self, listings: dict[str, Listing], outlook: Outlook) -> int:
+        rivals = await self._rivals()
         again = 0
         async for questions in self._questions():
             listed = [each for each in questions if each.job.request.voice_connector_id in listings]
             candidates = await self._settlement.candidates(listed)
             decisions = [
-                self._decision(question, sessions, listings, outlook)
+                self._decision(question, sessions, listings, rivals)
                 for question, sessions in zip(listed, candidates, strict=True)
             ]
             again += await self._record([each for each in decisions if each.ruling != Ruling.WAIT])
         return again
+
+    async def _rivals(self) -> Counter[object]:
+        """How many open questions have the same Name of their own, and everything else."""
+        rivals: Counter[object] = Counter()
+        async for questions in self._questions():
+            requests = [each.job.request for each in questions]
+            rivals.update(likeness(each) for each in requests if not is_ours(each.name))
+        return rivals
 
     def _decision(
         self,
         question: Question,
         sessions: Sequence[Session],
         listings: dict[str, Listing],
-        outlook: Outlook,
+        rivals: Counter[object],
     ) -> Decision:
         return decide(
             question,
             sessions,
             listings[question.job.request.voice_connector_id],
             self._policy,
-            contested=outlook.rivals.get(likeness(question.job.request), 0) > 1,
+            contested=rivals[likeness(question.job.request)] > 1,
             exhausted=self._resent[question.job.id] >= self._policy.resends,
         )
 
@@ -180,10 +212,10 @@ class Settler:
             after = questions[-1].job.id
             yield questions
 
-    async def _wait_until(self, until: float, ambiguous: int) -> None:
-        """Sleep in steps: the clock may be set meanwhile."""
-        now = self._clock.time()
-        if now < until:
-            self._emit(SettlingStarted(ambiguous=ambiguous, until=until, at=now))
-        while (left := until - self._clock.time()) > 0:
-            await self._clock.sleep(min(left + _JUST_AFTER, _LONGEST_SLEEP))
+    def _tell_wait(self, outlook: Outlook) -> None:
+        """Once for every time that is waited for."""
+        until = self._next_look(outlook)
+        if until != self._told:
+            self._told = until
+            at = self._clock.time()
+            self._emit(SettlingStarted(ambiguous=outlook.ambiguous, until=until, at=at))

@@ -112,7 +112,8 @@ settle = option(
     type=Duration(),
     default=Duration.text(defaults.SETTLE),
     show_default=True,
-    help="How long an unanswered attempt is left alone before a listing may prove its absence.",
+    help="How long an unanswered attempt is left alone before a listing may prove its absence; "
+    "less than 10m on loopback only.",
 )
 
 time_zone = option(

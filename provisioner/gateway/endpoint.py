@@ -29,11 +29,9 @@ def check_endpoint(url: str) -> None:
 
 def is_loopback(url: str) -> bool:
     """Whether `url` names this machine: localhost, 127.0.0.0/8 or ::1."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 

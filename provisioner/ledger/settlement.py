@@ -54,6 +54,12 @@ class LedgerSettlement:
         rows = [_sighting(each, connector_id, self._everything) for each in sessions if each.name]
         await self._shell.perform(lambda core: _write(core, "note", rows))
 
+    async def under_way(self) -> list[SessionRequest]:
+        """See the port."""
+        return await self._shell.perform(
+            lambda core: [_REQUESTS.decode(text) for (text,) in core.execute("under_way", {})]
+        )
+
     async def end_listing(self) -> None:
         """See the port."""
         await self._shell.perform(_end_listing)
@@ -68,11 +74,9 @@ class LedgerSettlement:
         """See the port."""
         await self._shell.perform(lambda core: _record(core, decisions))
 
-    async def suspects(self) -> list[str]:
+    async def suspects(self) -> dict[str, float]:
         """See the port."""
-        return await self._shell.perform(
-            lambda core: [connector for (connector,) in core.execute("suspects", {})]
-        )
+        return await self._shell.perform(lambda core: dict(core.execute("suspects", {})))
 
     async def strays(self, after: str, limit: int) -> list[Stray]:
         """See the port."""

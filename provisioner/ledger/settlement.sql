@@ -21,10 +21,14 @@ INSERT OR IGNORE INTO temp.wanted
 SELECT json_extract(request, '$.Name') FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
 
+-- name: under_way
+SELECT request FROM jobs WHERE campaign_id = :campaign_id AND state = 'in_flight'
+
 -- name: suspects
-SELECT DISTINCT json_extract(request, '$.VoiceConnectorId')
+SELECT json_extract(request, '$.VoiceConnectorId') AS connector_id, max(closed_at)
 FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
+GROUP BY connector_id
 
 -- name: note
 INSERT OR REPLACE INTO temp.sightings

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from provisioner.errors import ExitCode
 from provisioner.events import (
+    AuditAwaited,
     CallSent,
     ConnectorSetAside,
     DrainStarted,
@@ -112,6 +113,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         ConnectorSetAside: _connector_set_aside,
         DrainStarted: _drain_started,
         SettlingStarted: _settling_started,
+        AuditAwaited: _audit_awaited,
         ListingFailed: _listing_failed,
         JobSettled: _job_settled,
         StrayFound: _stray_found,
@@ -248,6 +250,14 @@ def _settling_started(logger: FilteringBoundLogger, event: SettlingStarted) -> N
     logger.info(
         "waiting to settle",
         ambiguous=event.ambiguous,
+        seconds=round(event.until - event.at),
+        until=iso(event.until),
+    )
+
+
+def _audit_awaited(logger: FilteringBoundLogger, event: AuditAwaited) -> None:
+    logger.info(
+        "waiting to audit what answered 503",
         seconds=round(event.until - event.at),
         until=iso(event.until),
     )

@@ -116,6 +116,14 @@ async def test_a_question_tells_that_the_service_answered(desk: Desk) -> None:
     assert (await desk.doubted(BROKEN)).answered
 
 
+async def test_a_call_under_way_is_known_until_its_outcome_is(desk: Desk) -> None:
+    job = (await desk.ledger.claim(1))[0]
+    attempt = await desk.ledger.open_attempt(job)
+    assert await desk.settlement.under_way() == [job.request]
+    await desk.ledger.close_attempt(attempt, LOST, JobState.AMBIGUOUS)
+    assert await desk.settlement.under_way() == []
+
+
 async def test_questions_come_by_job_in_pages(desk: Desk) -> None:
     asked = [await desk.doubted() for _ in range(3)]
     first = await desk.settlement.questions(0, 2)
@@ -283,11 +291,11 @@ async def test_a_question_is_settled_once(desk: Desk) -> None:
 async def test_the_connectors_of_jobs_that_saw_a_503_stay_suspect_though_runs_end(
     desk: Desk,
 ) -> None:
-    assert await desk.settlement.suspects() == []
+    assert await desk.settlement.suspects() == {}
     await desk.sent(UNAVAILABLE, JobState.FAILED)
-    assert await desk.settlement.suspects() == [CONNECTOR]
+    assert list(await desk.settlement.suspects()) == [CONNECTOR]
     desk.core.record_run(1, b"{}")
-    assert await desk.settlement.suspects() == [CONNECTOR]
+    assert list(await desk.settlement.suspects()) == [CONNECTOR]
 
 
 async def test_a_second_session_of_a_created_job_is_a_duplicate(desk: Desk) -> None:

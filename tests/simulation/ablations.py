@@ -117,6 +117,13 @@ class _Impatient(SettlePolicy, frozen=True, kw_only=True):
         return question.opened_at
 
 
+class HastyAudit(Safeguards):
+    """What a 503 may have made is looked for at once."""
+
+    def policy(self, policy: SettlePolicy) -> SettlePolicy:
+        return msgspec.structs.replace(policy, audit=0.0)
+
+
 class OneListing(Safeguards):
     """The first listing that lacks a session proves its absence."""
 
@@ -190,6 +197,7 @@ ABLATIONS: dict[str, type[Safeguards]] = {
     "SDK retries switched off": SdkRetries,
     "the settle wait": NoSettling,
     "the second listing": OneListing,
+    "the audit's wait": HastyAudit,
     "deterministic Names": NoNames,
     "the fence": NoFence,
     "the shield around call and record": NoShield,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -9,19 +10,25 @@ import anyio
 
 from provisioner.audit import Auditor
 from provisioner.errors import ungrouped
-from provisioner.events import Event, StrayFound
+from provisioner.events import Event, JobSettled, StrayFound
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import Outcome
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
-from provisioner.run import _SIGNATURE_LIFE, _STOPPED, _Run, settle_policy, settling
+from provisioner.run import _Run
 from provisioner.settings import ServiceSettings, Settings
+from provisioner.settler import Settler
 from provisioner.stopping import Stop
+from provisioner.wiring import call_patience, settle_policy, settling
 from tests.simulation.ports import SteppedGateway, SteppedLedger
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
+
+
+BESIDE: ContextVar[bool] = ContextVar("beside", default=False)
+"""Whether the current task settles while others send."""
 
 
 class SimulatedRun(_Run):
@@ -55,9 +62,16 @@ class SimulatedRun(_Run):
                 tasks.start_soon(self._drain_when_told, engine)
                 outcome = await self._work(engine, *desk)
                 tasks.cancel_scope.cancel()
+        self._process.told = frozenset(self._process.reported)
+        stopped = outcome is not None or self._stop.is_set()
+        self._process.audited = not stopped and not desk[0].unlisted
         if self._process.life.morning:
             await self._look_at_everything(desk[1])
         return outcome
+
+    async def _attend(self, settler: Settler) -> None:
+        BESIDE.set(True)
+        await super()._attend(settler)
 
     async def _look_at_everything(self, auditor: Auditor) -> None:
         """As `provisioner reconcile` does."""
@@ -74,10 +88,12 @@ class SimulatedRun(_Run):
             limiter=safe.limiter(limiter),
             retry=BackoffPolicy(pace.max_attempts, Random(process.scenario.seed + process.number)),
             connections=self._settings.service.connections,
-            patience=min(self._settings.service.timeout + _STOPPED, _SIGNATURE_LIFE),
+            patience=call_patience(self._settings.service.timeout),
         )
         return safe.lane(lane)
 
     def _hear(self, event: Event) -> None:
+        if isinstance(event, JobSettled):
+            self._process.settled_beside += BESIDE.get()
         if isinstance(event, StrayFound):
             self._process.reported.add(event.session_id)

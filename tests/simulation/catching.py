@@ -14,7 +14,7 @@ from tests.simulation.scenario import Scenario, scenario
 
 PATIENCE = 300
 """Nights after which a safeguard counts as untested."""
-HARM = ("duplicate", "lost", "orphan", "wrong", "unreported")
+HARM = ("duplicate", "lost", "orphan", "wrong", "unreported", "unaudited")
 """Violations that are there at the service, for everybody to see."""
 
 

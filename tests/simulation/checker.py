@@ -73,11 +73,10 @@ def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     if len(records) != sum(map(len, made.values())):
         yield "the harness lost sight of a session"
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
-    reported = {each for process in evidence.processes for each in process.reported}
     for row in evidence.rows:
         calls = made.pop(row.key, []) if row.request else []
         yield from _row_matches(row, calls, records)
-        yield from _strays_are_told(row, calls, reported)
+        yield from _strays_are_told(row, calls, evidence, records)
     yield from (f"orphan: a session of {key}, which no row is" for key in made)
 
 
@@ -91,16 +90,40 @@ def _row_matches(row: RowResult, made: list[Call], records: dict[str, Record]) -
         yield from _created_is_true(row, [call.session_id for call in made], records)
 
 
-def _strays_are_told(row: RowResult, made: list[Call], reported: set[str]) -> Iterator[str]:
-    """A 503 that lied leaves a session behind: the audit finds it."""
+def _strays_are_told(
+    row: RowResult, made: list[Call], evidence: Evidence, records: dict[str, Record]
+) -> Iterator[str]:
+    """A 503 that lied leaves a session behind: `reconcile` finds it, and a run its own."""
     if all(call.status != HTTPStatus.SERVICE_UNAVAILABLE for call in made):
         return
     own = msgspec.json.decode(row.session_json or b"{}").get("ProxySessionId")
     if row.state is JobState.NEEDS_REVIEW and len(made) == 1:
         return
+    told = {each for process in evidence.processes for each in process.reported}
     for call in made:
-        if call.session_id not in {own, *reported}:
+        if call.session_id == own or _has_vanished(call, evidence, records):
+            continue
+        if call.session_id not in told:
             yield f"unreported: {row.key} has a session of {call.status} that nobody tells of"
+        elif row.state is not JobState.NEEDS_REVIEW and not _its_run_told(call, evidence):
+            yield f"unaudited: {row.key} has a session of {call.status} its run does not tell of"
+
+
+def _has_vanished(call: Call, evidence: Evidence, records: dict[str, Record]) -> bool:
+    """Whether the service lists a session no more: nobody can tell of it then."""
+    closed = call.session_id is not None and records[call.session_id].ended_at is not None
+    return closed and evidence.emulator.settings.closed_retention is not None
+
+
+def _its_run_told(call: Call, evidence: Evidence) -> bool:
+    """What was seen of a 503 by a run that came to its end; of any other, only `reconcile` tells.
+
+    Exempt is what a wrong clock measures, and whom somebody else works beside.
+    """
+    run = evidence.processes[call.life]
+    if not run.audited or run.jumped or run.stolen or run.has_company or call.was_held_up:
+        return True
+    return any(call.session_id in each.told for each in evidence.processes[: run.number + 1])
 
 
 def _created_is_true(

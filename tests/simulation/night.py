@@ -40,6 +40,7 @@ class Night(msgspec.Struct, kw_only=True):
     crashes: int
     lives: int
     ambiguous: int
+    settled_beside: int
     states: Counter[str]
     faults: Counter[str]
     steps: list[int]
@@ -112,6 +113,7 @@ class _World:
             crashes=sum(process.crashed for process in self._processes),
             lives=len(self._processes),
             ambiguous=calls.ambiguous,
+            settled_beside=sum(process.settled_beside for process in self._processes),
             states=Counter(row.state.value for row in rows),
             faults=self._faults(),
             steps=[process.steps for process in self._processes],

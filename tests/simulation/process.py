@@ -42,10 +42,12 @@ class Process:
         self.clock = ProcessClock(self, wire.clock)
         self.counts: dict[JobState, int] = {}
         self.on_wire: set[Call] = set()
-        self.frozen = self.jumped = self.drained = 0
+        self.frozen = self.jumped = self.drained = self.settled_beside = 0
         self.ended = self.stolen = self.crashed = self.has_company = False
         self.unrecorded: list[Call] = []
         self.reported: set[str] = set()
+        self.told: frozenset[str] = frozenset()
+        self.audited = False
         self._frozen_until = 0.0
         self._freezes = dict(life.freezes)
         self._jumps = dict(life.jumps)

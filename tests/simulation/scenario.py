@@ -76,7 +76,8 @@ def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
     fewest, most = jobs
     count = fewest + int((most + 1 - fewest) * random.random() ** 2)
     rows = _rows(random, count)
-    rate = round(10 ** random.uniform(0, 2.3), 3)
+    # One night in six is long enough for what its beginning left in doubt to be settled in it.
+    rate = round(10 ** random.uniform(*((0, 2.3) if random.random() < 5 / 6 else (-1.9, -1))), 4)
     length = count / rate
     return Scenario(
         seed=seed,
@@ -154,6 +155,7 @@ def _service(random: Random, seed: int, rate: float) -> EmulatorSettings:
         pool_size=random.choice((10, 30)),
         quota=_quota(random, rate) if random.random() < 0.5 else None,
         listing_delay=random.choice((0.0, 0.0, 5.0, 30.0, 55.0)),
+        closed_retention=random.choice((None, None, None, 0.0, 1800.0)),
         retry_after=random.choice((None, None, 1, 5)),
         faults=FaultPlan(
             rates=rates,

@@ -35,6 +35,7 @@ class Totals(msgspec.Struct, kw_only=True):
             processes=night.lives,
             crashes=night.crashes,
             ambiguous=night.ambiguous,
+            settled_while_others_were_sent=night.settled_beside,
             steps=sum(night.steps),
             violations=len(night.violations),
         )

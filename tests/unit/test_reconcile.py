@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+import anyio
 import msgspec
 import pytest
 
@@ -19,9 +20,11 @@ from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.engine import Engine
 from provisioner.errors import ServiceError
 from provisioner.events import (
+    AuditAwaited,
     Event,
     JobSettled,
     ListingFailed,
+    OutcomeRecorded,
     SettlingStarted,
     StrayFound,
 )
@@ -31,12 +34,13 @@ from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.record import Layout, NewCampaign
-from provisioner.rulings import Ruling, SettlePolicy, Stray
-from provisioner.run import settling
+from provisioner.rulings import Decision, Ruling, SettlePolicy, Stray
 from provisioner.session import ConnectorProxy, SessionPage, SessionRequest, session_name
 from provisioner.settings import PaceSettings
+from provisioner.wiring import settling
 
 FORBIDDEN = Outcome(verdict=Verdict.FATAL, status=403, error_code="AccessDenied", fatal_exit=77)
+SILENCE = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
 THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
 UNWELL = Outcome(verdict=Verdict.RETRYABLE, status=503, error_code="ServiceUnavailableException")
 
@@ -117,6 +121,13 @@ class Night:
         )
         return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
 
+    def slow(self, rate: float) -> None:
+        """Send so many calls a second from now on."""
+        pace = PaceSettings(rate=rate)
+        limiter = build_limiter(pace, self, self.events.append)
+        self.lane = msgspec.structs.replace(self.lane, limiter=limiter)
+        self.prepare()
+
     def faults(self, text: str) -> None:
         self.emulator.change_faults(parse_faults(text))
 
@@ -150,6 +161,20 @@ class Night:
 
     def told(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+class Twins(Night):
+    """Two rows of the same Name and numbers that ask for different capabilities, unless `alike`."""
+
+    def __init__(self, folder: Path, jobs: int = 20, *, alike: bool = False, **more: Any) -> None:
+        super().__init__(folder, jobs, **more)
+        self.alike = alike
+
+    def _row(self, number: int) -> Row:
+        row = super()._row(1)
+        capabilities = ("Voice",) if number == 1 or self.alike else ("Voice", "SMS")
+        request = msgspec.structs.replace(row.request, name="Smith", capabilities=capabilities)
+        return msgspec.structs.replace(row, number=number, key=f"j{number}", request=request)
 
 
 async def _unreachable(_: str) -> ConnectorProxy:
@@ -384,6 +409,119 @@ def test_an_audit_lists_nothing_where_no_503_was_seen(night: Night) -> None:
     assert night.gateway.listed == []
 
 
+def test_an_audit_waits_until_what_a_503_made_is_listed(tmp_path: Path) -> None:
+    with Night(tmp_path, listing_delay=110.0) as night:
+        night.send("unavailable_after=20%")
+        sent = night.clock.now
+        night.clock.run(night.auditor.audit())
+        assert 119 < night.clock.now - sent < 122
+        assert len(night.told(StrayFound)) == len(night.made) - 20 > 0
+        (awaited,) = night.told(AuditAwaited)
+        assert awaited.until - awaited.at == pytest.approx(120, abs=1)
+
+
+def test_an_audit_long_after_the_last_503_waits_for_nothing(night: Night) -> None:
+    night.send("unavailable_after=20%")
+    night.clock.now += 3600.0
+    before = night.clock.now
+    night.clock.run(night.auditor.audit())
+    assert night.clock.now - before < 2
+    assert night.told(AuditAwaited) == []
+
+
+def test_what_is_in_doubt_is_settled_while_others_are_sent(tmp_path: Path) -> None:
+    with Night(tmp_path, jobs=40) as night:
+        night.slow(0.02)
+        night.faults("failure_before=100%")
+
+        async def recover() -> None:
+            await night.sleep(200.0)
+            night.faults("")
+
+        async def send_beside() -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(night.settler.attend)
+                tasks.start_soon(recover)
+                await night.engine.run()
+                tasks.cancel_scope.cancel()
+
+        night.clock.run(send_beside())
+        settled = max(event.at for event in night.told(JobSettled))
+        assert settled < night.told(OutcomeRecorded)[-1].at - 700.0
+        night.finish()
+        assert night.counts == {JobState.CREATED: 40}
+        assert len(night.made) == 40
+
+
+def test_attending_lists_only_what_is_due(night: Night) -> None:
+    night.send("lost=100%")
+
+    async def attend() -> None:
+        with anyio.move_on_after(840.0):
+            await night.settler.attend()
+
+    night.clock.run(attend())
+    assert night.gateway.listed == []
+
+
+def test_attending_gives_no_connector_up_that_may_be_listable_later(night: Night) -> None:
+    night.send("lost=100%")
+    over = night.clock.now + 4000.0
+    night.gateway.script = lambda _: UNWELL if night.clock.now < over else None
+
+    async def attend() -> None:
+        with anyio.move_on_after(8000.0):
+            await night.settler.attend()
+
+    night.clock.run(attend())
+    assert night.counts == {JobState.CREATED: 20}
+    assert night.told(ListingFailed) == []
+
+
+def test_what_attending_sent_back_is_told_by_settling(night: Night) -> None:
+    night.send("failure_before=100%")
+
+    async def attend() -> None:
+        with anyio.move_on_after(300.0):
+            await night.settler.attend()
+
+    night.clock.run(attend())
+    assert night.settle() == 20
+
+
+def test_a_cancelled_settling_still_records_what_it_is_recording(night: Night) -> None:
+    night.send("lost=100%")
+    record = night.settlement.record
+
+    async def slowly(decisions: Sequence[Decision]) -> None:
+        await night.sleep(10.0)
+        await record(decisions)
+
+    night.settlement.record = slowly  # type: ignore[method-assign]
+
+    async def settle() -> None:
+        with anyio.move_on_after(5.0):
+            await night.settler.settle()
+
+    night.clock.run(settle())
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_a_row_does_not_take_what_a_call_under_way_has_made(tmp_path: Path) -> None:
+    with Twins(tmp_path, jobs=2, alike=True) as night:
+
+        async def one_in_doubt_one_under_way() -> int:
+            first, second = await night.ledger.claim(2)
+            doubted = await night.ledger.open_attempt(first)
+            await night.ledger.close_attempt(doubted, SILENCE, JobState.AMBIGUOUS)
+            await night.ledger.open_attempt(second)
+            await night.gateway.create(second.request, not_after=math.inf)
+            return await night.settler._glance()
+
+        assert night.clock.run(one_in_doubt_one_under_way()) == 0
+        assert night.counts == {JobState.AMBIGUOUS: 1, JobState.IN_FLIGHT: 1}
+
+
 def test_the_strays_of_everybody_are_found(night: Night) -> None:
     orphan = SessionRequest(
         voice_connector_id=CONNECTOR,
@@ -412,16 +550,6 @@ def test_sessions_of_rows_with_their_own_names_from_before_are_no_strays(tmp_pat
         night.clock.now += 3600
         night.send()
         assert night.strays() == []
-
-
-class Twins(Night):
-    """Two rows of the same Name and numbers that ask for different capabilities."""
-
-    def _row(self, number: int) -> Row:
-        row = super()._row(1)
-        capabilities = ("Voice",) if number == 1 else ("Voice", "SMS")
-        request = msgspec.structs.replace(row.request, name="Smith", capabilities=capabilities)
-        return msgspec.structs.replace(row, number=number, key=f"j{number}", request=request)
 
 
 def test_a_duplicate_is_told_though_another_row_shares_its_name_and_numbers(tmp_path: Path) -> None:

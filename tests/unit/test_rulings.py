@@ -21,6 +21,7 @@ from provisioner.rulings import (
     earliest,
     ended_at,
     is_ours,
+    likeness,
 )
 from provisioner.session import Participant, Session, SessionRequest, session_name
 
@@ -200,38 +201,53 @@ def test_a_job_sent_often_enough_is_given_up() -> None:
     assert ruled(asked=asked, began=DUE + 60, exhausted=True).ruling is Ruling.GIVE_UP
 
 
-def test_a_session_that_would_have_closed_may_no_longer_show() -> None:
-    assert ruled(asked=question(expiry_minutes=15)).ruling is Ruling.REVIEW
+def test_a_session_that_may_have_closed_may_no_longer_show() -> None:
+    assert ruled(asked=question(expiry_minutes=20)).ruling is Ruling.REVIEW
 
 
-def test_closed_sessions_as_old_show_that_they_are_listed() -> None:
+def test_a_session_that_is_open_by_either_clock_must_show() -> None:
+    assert ruled(asked=question(expiry_minutes=21)).ruling is Ruling.ABSENT_ONCE
+
+
+def test_closed_sessions_as_old_by_either_clock_show_that_they_are_listed() -> None:
     asked = question(expiry_minutes=15)
-    assert ruled(asked=asked, first_ended=DUE).ruling is Ruling.ABSENT_ONCE
-    assert ruled(asked=asked, first_ended=DUE + 1).ruling is Ruling.REVIEW
+    early = OPENED + 600
+    assert ruled(asked=asked, first_ended=early).ruling is Ruling.ABSENT_ONCE
+    assert ruled(asked=asked, first_ended=early + 1).ruling is Ruling.REVIEW
 
 
 @pytest.mark.parametrize(
     ("default", "ruling"),
-    [(None, Ruling.REVIEW), (15, Ruling.REVIEW), (16, Ruling.ABSENT_ONCE)],
+    [(None, Ruling.REVIEW), (20, Ruling.REVIEW), (21, Ruling.ABSENT_ONCE)],
 )
-def test_a_session_that_says_no_life_lives_as_long_as_the_connectors_others(
+def test_a_session_whose_request_names_no_life_lives_as_the_connector_says(
     default: int | None, ruling: Ruling
 ) -> None:
     assert ruled(default_expiry_minutes=default).ruling is ruling
 
 
 def test_a_life_of_its_own_counts_before_the_connectors() -> None:
-    asked = question(expiry_minutes=16)
+    asked = question(expiry_minutes=21)
     assert ruled(asked=asked, default_expiry_minutes=1).ruling is Ruling.ABSENT_ONCE
 
 
 def test_where_no_life_is_known_closed_sessions_as_old_show_that_they_are_listed() -> None:
-    shown = ruled(default_expiry_minutes=None, first_ended=OPENED)
+    shown = ruled(default_expiry_minutes=None, first_ended=OPENED - 300)
     assert shown.ruling is Ruling.ABSENT_ONCE
 
 
-def test_a_session_that_would_still_be_open_must_show() -> None:
-    assert ruled(asked=question(expiry_minutes=16)).ruling is Ruling.ABSENT_ONCE
+@pytest.mark.parametrize("found", [1, 2])
+def test_what_another_rows_call_under_way_may_have_made_waits(found: int) -> None:
+    asked = question("x")
+    sessions = [session(str(number), "x") for number in range(found)]
+    under_way = frozenset({likeness(asked.job.request)})
+    assert ruled(*sessions, asked=asked, under_way=under_way).ruling is Ruling.WAIT
+
+
+def test_absence_is_proven_whatever_is_under_way() -> None:
+    asked = question("x")
+    under_way = frozenset({likeness(asked.job.request)})
+    assert ruled(asked=asked, under_way=under_way).ruling is Ruling.ABSENT_ONCE
 
 
 @pytest.mark.parametrize(
