@@ -13,17 +13,27 @@ from tests.simulation.night import simulate
 from tests.simulation.scenario import Life, Scenario, scenario
 
 
-def forgetful(seed: int) -> Scenario:
-    """A night of answers that lie, with copies of listings that lag behind."""
+def faulty(seed: int, fault: FaultKind) -> Scenario:
+    """A night of one fault, with sessions listed late, and later still in copies that lag."""
     night = scenario(seed)
-    faults = night.emulator.faults
-    rates = faults.rates | {FaultKind.FAILURE_AFTER: 0.3}
-    emulator = msgspec.structs.replace(
-        night.emulator,
-        listing_delay=55.0,
-        faults=msgspec.structs.replace(faults, rates=rates),
-    )
+    faults = msgspec.structs.replace(night.emulator.faults, rates={fault: 0.2})
+    emulator = msgspec.structs.replace(night.emulator, listing_delay=55.0, faults=faults)
     return msgspec.structs.replace(night, emulator=emulator, stale=0.5)
+
+
+def forgetful(seed: int) -> Scenario:
+    """A night of a service that does what it says it failed to do."""
+    return faulty(seed, FaultKind.FAILURE_AFTER)
+
+
+def lying(seed: int) -> Scenario:
+    """A night of a service that does what it says it is unavailable for."""
+    return faulty(seed, FaultKind.UNAVAILABLE_AFTER)
+
+
+def tardy(seed: int) -> Scenario:
+    """A night of requests that are held up for longer than anybody waits."""
+    return msgspec.structs.replace(scenario(seed), late=0.3, timeout=5.0)
 
 
 def sleepy(seed: int) -> Scenario:
@@ -33,7 +43,12 @@ def sleepy(seed: int) -> Scenario:
     return msgspec.structs.replace(night, lives=tuple(lives), late=0.1)
 
 
-RARE = {"the second listing": forgetful, "the fence": sleepy}
+RARE = {
+    "the settle wait": tardy,
+    "the second listing": forgetful,
+    "the audit's wait": lying,
+    "the fence": sleepy,
+}
 """Safeguards whose absence few nights show, and nights that do."""
 
 
