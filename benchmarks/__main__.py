@@ -8,6 +8,7 @@ python -m benchmarks --only peers     one part: peers, conditions, scaling
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -16,26 +17,36 @@ from pathlib import Path
 
 from benchmarks.compare import Comparison, compare
 from benchmarks.conditions import conditions_page
-from benchmarks.pages import comparison_page, comparison_picture
+from benchmarks.pages import comparison_head, comparison_page, comparison_picture
 from benchmarks.scaling import Size, scaling_page
 
-RESULTS = Path(__file__).parent / "results"
+_ROOT = Path(__file__).parents[1]
+RESULTS = {False: _ROOT / "benchmarks/results", True: _ROOT / "out/benchmarks"}
+"""Where results go, by whether they are quick ones."""
+
+_TABLE = re.compile(r"(?<=<!-- make bench writes this -->\n).*?(?=<!-- so far -->)", re.DOTALL)
 
 
 def peers(folder: Path, *, quick: bool) -> None:
     """Everybody's calls; written after every round."""
 
     def write(found: Comparison) -> None:
-        write_result("peers.md", comparison_page(found))
+        write_result("peers.md", comparison_page(found), quick=quick)
         if any(line.samples for line in found.lines):
-            write_result("peers.svg", comparison_picture(found))
+            write_result("peers.svg", comparison_picture(found), quick=quick)
 
-    compare(folder, rounds=3 if quick else 5, scale=0.4 if quick else 1.0, told=write)
+    rounds, scale = (3, 0.25) if quick else (5, 1.0)
+    found = compare(folder, rounds=rounds, scale=scale, told=write)
+    if not quick:
+        readme = _ROOT / "README.md"
+        table = comparison_head(found)
+        readme.write_text(_TABLE.sub(lambda _: table, readme.read_text("utf-8")), "utf-8")
 
 
 def conditions(folder: Path, *, quick: bool) -> None:
     """Latency and a quota."""
-    write_result("conditions.md", conditions_page(folder, seconds=2.0 if quick else 6.0))
+    page = conditions_page(folder, seconds=1.5 if quick else 6.0)
+    write_result("conditions.md", page, quick=quick)
 
 
 def scaling(folder: Path, *, quick: bool) -> None:
@@ -45,13 +56,13 @@ def scaling(folder: Path, *, quick: bool) -> None:
         sizes += [Size(100_000, 100_000), Size(1_000_000, 20_000)]
     else:
         sizes += [Size(100_000, 5_000)]
-    write_result("scaling.md", scaling_page(folder, sizes=sizes))
+    write_result("scaling.md", scaling_page(folder, sizes=sizes), quick=quick)
 
 
-def write_result(name: str, text: str) -> None:
+def write_result(name: str, text: str, *, quick: bool) -> None:
     """One file of the results."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / name).write_text(text, "utf-8")
+    RESULTS[quick].mkdir(parents=True, exist_ok=True)
+    (RESULTS[quick] / name).write_text(text, "utf-8")
 
 
 PARTS: dict[str, Callable[..., None]] = {

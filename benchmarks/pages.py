@@ -21,6 +21,20 @@ def comparison_page(found: Comparison) -> str:
     return "\n".join([*_comparison(found), ""])
 
 
+def comparison_head(found: Comparison) -> str:
+    """The table of the README: every line of it, fewer columns."""
+    lines = _measured(found)
+    rows = (
+        f"| {_named(line)} | {line.median('rate'):,.0f} | {line.median('cpu'):,.0f} "
+        f"| {line.median('p99') * 1000:.0f} | {line.median('memory'):.0f} |\n"
+        for line in lines
+    )
+    return (
+        "| client | calls/s | CPU µs a call | p99 ms | MB |\n|---|---:|---:|---:|---:|\n"
+        + "".join(rows)
+    )
+
+
 def comparison_picture(found: Comparison) -> str:
     """SVG."""
     lines = _measured(found)
@@ -65,7 +79,7 @@ def _row(line: Line, plain: Line | None) -> str:
     low, high = line.spread("rate")
     times = f"{line.median('rate') / plain.median('rate'):.1f}" if plain else ""
     cells = (
-        f"**{line.name}**" if line.name.startswith("provisioner") else line.name,
+        _named(line),
         f"{line.median('rate'):,.0f} ({low:,.0f}-{high:,.0f})",
         times,
         f"{line.median('cpu'):,.0f} ({line.spread('cpu')[0]:,.0f}-{line.spread('cpu')[1]:,.0f})",
@@ -76,6 +90,10 @@ def _row(line: Line, plain: Line | None) -> str:
         f"{line.median('server'):.0%}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _named(line: Line) -> str:
+    return f"**{line.name}**" if line.name.startswith("provisioner") else line.name
 
 
 def _server(found: Comparison) -> str:

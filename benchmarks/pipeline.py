@@ -21,9 +21,10 @@ from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import EmulatorSettings
-from provisioner.engine import Engine, Lane
+from provisioner.engine import Engine
 from provisioner.events import EventSink
 from provisioner.gateway import BackoffPolicy
+from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, SqliteLedger
 from provisioner.pacing import build_limiter
 from provisioner.report import RunTally, Summary

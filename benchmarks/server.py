@@ -101,6 +101,6 @@ def ceiling(server: Server, folder: Path, seconds: int) -> float | None:
         return None
     script = folder / "post.lua"
     script.write_text(_WRK, "utf-8")
-    load = [wrk, "-t1", "-c64", f"-d{seconds}", "-s", script, server.url + PATH]
+    load: list[str | Path] = [wrk, "-t1", "-c64", f"-d{seconds}", "-s", script, server.url + PATH]
     found = re.search(rb"Requests/sec:\s+([\d.]+)", cost_of(load).output)
     return float(found[1]) if found else None
