@@ -30,10 +30,10 @@ from provisioner.record import CampaignRecord
 from provisioner.report import RunTally, Summary, ensure_writable
 from provisioner.settings import Settings
 from provisioner.settler import Settler
+from provisioner.steering import obey, order_file
 from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
-from provisioner.wall_time import zone_named
-from provisioner.window import DeadlineWatch, Window
+from provisioner.window import deadline_watch
 from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ async def provision(
     refuse_haste(settings)
     tally = tally or RunTally()
     ending = Stop(stop or anyio.Event())
-    deadline = _deadline(settings, tally, ending)
+    deadline = deadline_watch(settings, tally, ending, SystemClock().time())
     halt = HaltWatch(settings.halt, ending)
     emit = each_of(tally, on_event or _ignore, halt, deadline or _ignore)
     with SqliteLedger(ledger_path(settings.ledger)) as core:
@@ -107,6 +107,7 @@ class _Run:
         self._emit = emit
         self._stop = stop
         self._clock: Clock = SystemClock()
+        self._orders = order_file(ledger_path(settings.ledger))
 
     async def send(self, core: SqliteLedger) -> ProvisionerError | None:
         """Provision what is pending; the error that stopped it, if one did."""
@@ -136,6 +137,7 @@ class _Run:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._drain_when_told, engine)
+                    tasks.start_soon(obey, self._orders, lane.limiter, self._clock)
                     await self._unless_told(self._check_connectors(lane.gateway, engine))
                     outcome = await self._work(engine, *desk)
                     tasks.cancel_scope.cancel()
@@ -202,15 +204,6 @@ class _Run:
             concurrency=self._settings.service.connections,
             at=self._clock.time(),
         )
-
-
-def _deadline(settings: Settings, tally: RunTally, stop: Stop) -> DeadlineWatch | None:
-    if settings.deadline is None:
-        return None
-    window = Window(
-        start=SystemClock().time(), deadline=settings.deadline, timeout=settings.service.timeout
-    )
-    return DeadlineWatch(window, tally, stop, zone_named(settings.time_zone))
 
 
 def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:

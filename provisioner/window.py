@@ -9,8 +9,9 @@ import msgspec
 from provisioner.events import Event, SettlingStarted
 from provisioner.ports import Clock
 from provisioner.report import RunTally
+from provisioner.settings import Settings
 from provisioner.stopping import Stop
-from provisioner.wall_time import told
+from provisioner.wall_time import told, zone_named
 
 _SLOWER = 2.0
 _MARGIN = 1.0
@@ -37,6 +38,16 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         guess = _UNKNOWN_SHARE * max(self.deadline - self.start, 0.0)
         calls = guess if p99 is None else _SLOWER * p99 + _MARGIN
         return self.deadline - min(calls, self.timeout) - rows / _RESULTS_A_SECOND
+
+
+def deadline_watch(
+    settings: Settings, tally: RunTally, stop: Stop, now: float
+) -> DeadlineWatch | None:
+    """A watch over the deadline of a run that starts `now`, epoch seconds; None without one."""
+    if settings.deadline is None:
+        return None
+    window = Window(start=now, deadline=settings.deadline, timeout=settings.service.timeout)
+    return DeadlineWatch(window, tally, stop, zone_named(settings.time_zone))
 
 
 class DeadlineWatch:

@@ -13,6 +13,7 @@ COMMANDS = (
     "validate",
     "plan",
     "status",
+    "rate",
     "results",
     "reconcile",
     "emulate",

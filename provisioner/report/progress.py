@@ -137,6 +137,20 @@ class TerminalProgress(Progress):
         self._live.refresh()
 
 
+def with_bar(
+    text: str, done: int, total: int, console: Console, options: ConsoleOptions
+) -> Iterator[Segment]:
+    """A text at the right, and in the room that it leaves a bar, where one fits."""
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415 - slow to import
+    from rich.segment import Segment  # noqa: PLC0415 - slow to import
+
+    room = options.max_width - len(text) - len(_GAP)
+    if room >= _SHORTEST_BAR and total:
+        yield from console.render(ProgressBar(total, done, width=room), options)
+        yield Segment(_GAP)
+    yield Segment(text)
+
+
 class ProgressLine:
     """The line itself; as much of it as fits, the count first and last."""
 
@@ -145,16 +159,8 @@ class ProgressLine:
         self.now = 0.0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415 - slow to import
-        from rich.segment import Segment  # noqa: PLC0415 - slow to import
-
         text = self.text(options.max_width)
-        room = options.max_width - len(text) - len(_GAP)
-        if room >= _SHORTEST_BAR and self._tally.total:
-            bar = ProgressBar(self._tally.total, self._tally.done, width=room)
-            yield from console.render(bar, options)
-            yield Segment(_GAP)
-        yield Segment(text)
+        yield from with_bar(text, self._tally.done, self._tally.total, console, options)
 
     def text(self, width: int) -> str:
         """The line without its bar, in at most `width` characters."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.cli import ordering
 from provisioner.cli.commands import COMMANDS
 from provisioner.cli.configuration import read_config
 from provisioner.cli.options import option_names
@@ -184,3 +185,24 @@ def test_the_sample_configuration_is_valid() -> None:
     assert set(tomllib.loads(text)) == set(
         read_config(SAMPLES / "provisioner.toml", option_names())
     )
+
+
+def test_status_watches_until_nothing_is_left_to_do(terminal: Terminal, emulator: Emulator) -> None:
+    terminal.jobs(2)
+    terminal("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
+    assert "night  2/2  100%" in terminal("status", "--watch").stdout
+    done = terminal("status", "--watch", "--json", "--campaign", "night")
+    assert json.loads(done.stdout)["campaigns"][0]["counts"] == {"created": 2}
+
+
+def test_a_rate_that_no_run_takes_is_told(
+    terminal: Terminal, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordering, "PATIENCE", 0.1)
+    terminal.jobs(1)
+    assert terminal("rate", 5).returncode == 78
+    terminal("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
+    done = terminal("rate", 5)
+    assert (done.returncode, "no run on" in done.stderr) == (78, True)
+    assert not (terminal.folder / "provisioner.db.rate").exists()
+    assert terminal("rate", 0.001).returncode == 2

@@ -187,3 +187,19 @@ def test_a_read_only_folder_is_refused_before_the_first_call(
     assert done.returncode == 74, done.stderr
     assert re.search("read-only|not writable", done.stderr, re.IGNORECASE)
     assert sessions(emulator) == []
+
+
+def test_an_operator_watches_a_run_and_changes_its_rate(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    terminal.jobs(60)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 1, "--no-preflight")
+    with terminal.start(*args) as process:
+        while not emulator.sessions():
+            pass
+        changed = terminal("rate", 1000)
+        watched = terminal("status", "--watch", "--campaign", "night")
+        said = process.communicate(timeout=30)[1]
+    assert (changed.returncode, process.returncode) == (0, 0)
+    assert "60/60  100%" in watched.stdout
+    assert '"reason": "operator"' in said
