@@ -12,11 +12,14 @@ from provisioner.rulings import Ruling
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The first call may follow. `counts` are the campaign's rows by state; `rate` is calls/s."""
+    """The first call may follow. `counts` are the campaign's rows by state.
+
+    `rate` is the calls/s asked for, None where they are learned.
+    """
 
     campaign: str
     counts: dict[JobState, int]
-    rate: float
+    rate: float | None
     concurrency: int
     at: float
 
@@ -71,6 +74,14 @@ class ConnectorSetAside(msgspec.Struct, frozen=True, kw_only=True):
 
     connector_id: str
     reason: str
+    at: float
+
+
+class RateLearned(msgspec.Struct, frozen=True, kw_only=True):
+    """It is durable what the lane's quota was found to be, in calls/s."""
+
+    lane: str
+    rate: float
     at: float
 
 
@@ -143,6 +154,7 @@ Event: TypeAlias = (
     | OutcomeRecorded
     | OutcomeUnrecorded
     | RateChanged
+    | RateLearned
     | ConnectorSetAside
     | DrainStarted
     | SettlingStarted

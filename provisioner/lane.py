@@ -20,5 +20,6 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     limiter: Limiter
     retry: RetryPolicy
     connections: int
+    name: str = ""
     fence: float = 60.0
     patience: float = 300.0

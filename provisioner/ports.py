@@ -211,6 +211,10 @@ class Limiter(Protocol):
     def rate(self) -> float:
         """Calls/s, now."""
 
+    @property
+    def learned(self) -> float | None:
+        """Calls/s that the quota was found to allow; None where nobody looked, or not yet."""
+
     async def take(self) -> None:
         """Return when one call may be prepared: its intent recorded."""
 

@@ -26,6 +26,7 @@ from provisioner.intake import ProblemSink
 from provisioner.job import JobState, Outcome
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger, ledger_path
 from provisioner.ports import Clock, Gateway
+from provisioner.quotas import keep_rate
 from provisioner.record import CampaignRecord
 from provisioner.report import RunTally, Summary, ensure_writable
 from provisioner.settings import Settings
@@ -113,6 +114,7 @@ class _Run:
         """Provision what is pending; the error that stopped it, if one did."""
         error: ProvisionerError | None = None
         self._connectors = core.pending_connectors(self._campaign)
+        self._rates = core.reader().rates()
         async with GroupCommitLedger(core) as ledger:
             counts = await ledger.counts()
             self._emit(self._started(counts))
@@ -130,7 +132,7 @@ class _Run:
         return bool(counts.get(JobState.PENDING) or ambiguous)
 
     async def _provision(self, ledger: GroupCommitLedger) -> ProvisionerError | None:
-        async with open_lane(self._settings, self._clock, self._emit) as lane:
+        async with open_lane(self._settings, self._clock, self._emit, self._rates) as lane:
             engine = Engine(ledger, lane, self._clock, self._emit)
             settlement, policy = LedgerSettlement(ledger), settle_policy(self._settings)
             desk = settling(settlement, lane, self._clock, policy, self._emit)
@@ -141,6 +143,7 @@ class _Run:
                     await self._unless_told(self._check_connectors(lane.gateway, engine))
                     outcome = await self._work(engine, *desk)
                     tasks.cancel_scope.cancel()
+            await keep_rate(ledger, lane, self._clock, self._emit)
             return _stopped_by(outcome) or _lacking(engine.unusable)
 
     async def _work(self, engine: Engine, settler: Settler, auditor: Auditor) -> Outcome | None:

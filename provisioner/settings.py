@@ -9,8 +9,6 @@ import msgspec
 from provisioner import defaults
 from provisioner.halting import HaltRule
 
-RATE_WHEN_NONE_IS_GIVEN = 10.0
-
 
 class RowDefaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a row gets in the columns it leaves empty; texts as they would stand in the file."""
@@ -51,10 +49,11 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`rate` in calls/s, a ceiling; `burst` in calls; `max_attempts` per job and run.
 
+    `rate` None learns what the service allows, from what was learned before if there is any.
     `burst` None is the least that makes up for late timers: 1 below 50/s, then 20 ms' worth.
     """
 
-    rate: float = RATE_WHEN_NONE_IS_GIVEN
+    rate: float | None = None
     burst: int | None = None
     max_attempts: int = defaults.MAX_ATTEMPTS
 

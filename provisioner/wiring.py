@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -15,6 +15,8 @@ from provisioner.lane import Lane
 from provisioner.listing import Lister
 from provisioner.pacing import build_limiter
 from provisioner.ports import Clock, Settlement
+from provisioner.quotas import known_rate
+from provisioner.record import LearnedRate
 from provisioner.rulings import SettlePolicy
 from provisioner.settings import Settings
 from provisioner.settler import Settler
@@ -27,17 +29,23 @@ _STOPPED = 60.0
 
 
 @asynccontextmanager
-async def open_lane(settings: Settings, clock: Clock, emit: EventSink) -> AsyncIterator[Lane]:
-    """The service and its pace; raises as `open_gateway` and `build_limiter` do."""
+async def open_lane(
+    settings: Settings, clock: Clock, emit: EventSink, rates: Sequence[LearnedRate] = ()
+) -> AsyncIterator[Lane]:
+    """The service and its pace; raises as `open_gateway` and `build_limiter` do.
+
+    `rates` are what lanes were found to allow, this one perhaps among them.
+    """
     service, pace = settings.service, settings.pace
     jitter = Random()  # noqa: S311  # spreads retries, guards nothing
     patience = BackoffPolicy(_PREFLIGHT_ATTEMPTS, jitter)
     async with open_gateway(service, retry=patience, clock=clock) as gateway:
         yield Lane(
             gateway=gateway,
-            limiter=build_limiter(pace, clock, emit),
+            limiter=build_limiter(pace, clock, emit, known_rate(rates, gateway.scope)),
             retry=BackoffPolicy(pace.max_attempts, jitter),
             connections=service.connections,
+            name=gateway.scope,
             patience=call_patience(service.timeout),
         )
 

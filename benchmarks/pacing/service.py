@@ -1,4 +1,4 @@
-"""A service with a quota that may move, shared with another tenant, sometimes refusing at random."""
+"""A service with a quota that may move and be shared, and that may refuse at random."""
 
 from __future__ import annotations
 

@@ -103,8 +103,7 @@ class Simulation:
         self.night.rates.append((now, self.controls[0].rate, self._gate.rate))
 
     def _on_tenant(self, now: float) -> None:
-        assert self.scenario.tenant is not None
-        _, until, share = self.scenario.tenant
+        _, until, share = self.scenario.tenant or (0.0, 0.0, 1.0)
         self.night.by_tenant += self._gate.admit(now)
         if now < until:
             gap = self._random.expovariate(share * self.scenario.quota.rate)

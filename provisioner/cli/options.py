@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from provisioner import defaults
 from provisioner.cli.commands import COMMANDS
 from provisioner.cli.configuration import read_config, texts
-from provisioner.cli.values import Duration, Rate, TimeOfDay
+from provisioner.cli.values import Duration, RateOrAuto, TimeOfDay
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -101,10 +101,10 @@ campaign = option(
 
 rate = option(
     "--rate",
-    type=Rate(min=0.01, max=100_000),
-    default=10.0,
+    type=RateOrAuto(),
+    default="auto",
     show_default=True,
-    help="Calls a second, a ceiling that is never exceeded.",
+    help="Calls a second, a ceiling that is never exceeded; auto learns what the service allows.",
 )
 
 settle = option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -12,7 +12,7 @@ from provisioner.cli.settings import input_settings
 from provisioner.cli.speech import show, tell
 from provisioner.errors import ExitCode
 from provisioner.job import JobState, Problem
-from provisioner.ledger import Expiries, ledger_path
+from provisioner.ledger import Expiries, ledger_path, open_reader
 from provisioner.report import render_problems, seconds_text
 from provisioner.settings import Settings
 
@@ -24,16 +24,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `recorded` are the file's jobs that the campaign already has, by state. `first_close` and
     `last_close` bound when the sessions close whose rows say how long they live; `expiry_unset`
-    rows leave that to their connector.
+    rows leave that to their connector. `rate` is what was asked for, or what the ledger knows of a
+    lane; without either nobody can tell how long it takes.
     """
 
     input: Inspection
     recorded: dict[JobState, int]
     to_send: int
-    rate: float
-    seconds: float
+    rate: float | None
+    seconds: float | None
     start: float
-    end: float
+    end: float | None
     first_close: float | None
     last_close: float | None
     expiry_unset: int
@@ -49,7 +50,7 @@ def report_plan(jobs: str, options: dict[str, Any]) -> int:
 
     with looked_at(settings, on_problem) as (forecast, found):
         recorded = forecast.overlap(ledger_path(options["ledger"]))
-        plan = _plan(found, recorded, forecast.expiries(), options["rate"], time.time())
+        plan = _plan(found, recorded, forecast.expiries(), _rate(options), time.time())
     show(msgspec.json.encode(plan) if options["json"] else _text(plan))
     return ExitCode.OK if options["skip_invalid"] else found.exit_code
 
@@ -58,22 +59,41 @@ def _plan(
     found: Inspection,
     recorded: dict[JobState, int],
     expiries: Expiries,
-    rate: float,
+    rate: float | None,
     now: float,
 ) -> Plan:
     to_send = found.valid - sum(recorded.values()) + recorded.get(JobState.PENDING, 0)
-    end = now + to_send / rate
+    seconds = None if rate is None else to_send / rate
+    end = None if seconds is None else now + seconds
     return Plan(
         input=found,
         recorded=recorded,
         to_send=to_send,
         rate=rate,
-        seconds=round(to_send / rate, 3),
+        seconds=None if seconds is None else round(seconds, 3),
         start=now,
         end=end,
         first_close=_after(now, expiries.shortest),
-        last_close=_after(end, expiries.longest),
+        last_close=None if end is None else _after(end, expiries.longest),
         expiry_unset=expiries.unset,
+    )
+
+
+def _rate(options: dict[str, Any]) -> float | None:
+    """What was asked for, or what any lane was found to allow last."""
+    path = ledger_path(options["ledger"])
+    if options["rate"] is not None or not path.exists():
+        return cast("float | None", options["rate"])
+    with open_reader(path) as reader:
+        return next((learned.rate for learned in reader.rates()), None)
+
+
+def _duration(plan: Plan) -> str:
+    if plan.rate is None or plan.seconds is None or plan.end is None:
+        return "; how fast, the first run learns"
+    return (
+        f": {seconds_text(plan.seconds)} at {plan.rate:.4g}/s, "
+        f"done by {_local(plan.end)} if started now"
     )
 
 
@@ -84,10 +104,7 @@ def _after(start: float, minutes: int | None) -> float | None:
 def _text(plan: Plan) -> str:
     lines = [str(plan.input)]
     lines += [f"  {count:>9,}  {_RECORDED[state]}" for state, count in plan.recorded.items()]
-    lines.append(
-        f"  {plan.to_send:>9,}  to send: {seconds_text(plan.seconds)} at {plan.rate:g}/s, "
-        f"done by {_local(plan.end)} if started now"
-    )
+    lines.append(f"  {plan.to_send:>9,}  to send{_duration(plan)}")
     if plan.first_close is not None and plan.last_close is not None:
         lines.append(f"Sessions close from {_local(plan.first_close)} to {_local(plan.last_close)}")
     if plan.expiry_unset:

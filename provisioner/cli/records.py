@@ -12,7 +12,7 @@ from provisioner.campaign import out_folder, write_campaign
 from provisioner.cli.speech import show
 from provisioner.errors import ConfigurationError, ExitCode, UsageError
 from provisioner.ledger import SqliteReader, ledger_path, open_reader
-from provisioner.record import CampaignRecord
+from provisioner.record import CampaignRecord, LearnedRate
 from provisioner.report import (
     RunTally,
     Summary,
@@ -41,7 +41,9 @@ def show_status(options: dict[str, Any]) -> int:
         if options["campaign"] is not None:
             campaigns = [choose(campaigns, options["campaign"])]
         found = [_status(reader, campaign) for campaign in campaigns]
-    show(msgspec.json.encode({"campaigns": found}) if options["json"] else _table(found))
+        rates = reader.rates()
+    told = {"campaigns": found, "rates": rates}
+    show(msgspec.json.encode(told) if options["json"] else _table(found, rates))
     return ExitCode.OK
 
 
@@ -106,10 +108,16 @@ def _status(reader: SqliteReader, campaign: CampaignRecord) -> CampaignStatus:
     )
 
 
-def _table(found: list[CampaignStatus]) -> str:
+def _table(found: list[CampaignStatus], rates: list[LearnedRate]) -> str:
     if not found:
         return "no campaigns yet"
-    return "\n".join(line for each in found for line in _lines(each))
+    lines = [line for each in found for line in _lines(each)]
+    return "\n".join(lines + [_learned(each) for each in rates])
+
+
+def _learned(rate: LearnedRate) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(rate.learned_at))
+    return f"{rate.lane}: {rate.operation} allows {rate.rate:.4g}/s, learned {at}"
 
 
 def _lines(status: CampaignStatus) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import click
 
@@ -106,6 +106,24 @@ class HaltRules(click.ParamType["tuple[HaltRule, ...]"]):
             return parse_halt(str(value)) if value else ()
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class RateOrAuto(click.ParamType[float | None]):
+    """Calls a second, or `auto`, which is None."""
+
+    name = "auto|number"
+    _RANGE = Rate(min=0.01, max=100_000)
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float | None:
+        """The number, or None."""
+        if str(value).strip().lower() == "auto":
+            return None
+        return self._RANGE.convert(cast("float", value), param, ctx)
 
 
 class RowsToRetry(click.ParamType[str | None]):

@@ -47,6 +47,7 @@ class ClientMeta(Protocol):
     """What botocore tells of a client."""
 
     endpoint_url: str
+    region_name: str
     events: ClientEvents
 
 

@@ -15,9 +15,10 @@ from provisioner.gateway.client import SERVICE, Client, connect_timeout, open_cl
 from provisioner.gateway.connector import unusable, usable
 from provisioner.gateway.fence import TooLateError, refuse_late
 from provisioner.gateway.lean import LeanCall
+from provisioner.gateway.scope import quota_scope
 from provisioner.gateway.stock import CreateCall, StockCall
 from provisioner.job import TOO_LATE, Outcome, Verdict
-from provisioner.ports import Clock, Gateway, RetryPolicy
+from provisioner.ports import Clock, RetryPolicy
 from provisioner.session import LIST_PAGE_MAXIMUM, ConnectorProxy, SessionPage, SessionRequest
 from provisioner.settings import ServiceSettings
 
@@ -35,7 +36,7 @@ _UNREADABLE = Outcome(
 @asynccontextmanager
 async def open_gateway(
     settings: ServiceSettings, *, retry: RetryPolicy, clock: Clock
-) -> AsyncIterator[Gateway]:
+) -> AsyncIterator[ServiceGateway]:
     """The service, ready for calls; its connections are closed at the end.
 
     Raises:
@@ -48,13 +49,17 @@ async def open_gateway(
         create: CreateCall = StockCall(client, patience)
         if settings.sdk_path == "lean":
             create = LeanCall(StockCall(client, patience), credentials, clock)
-        yield ServiceGateway(client, create, retry=retry, clock=clock, patience=patience)
+        gateway = ServiceGateway(client, create, retry=retry, clock=clock, patience=patience)
+        known_as = await credentials.get_frozen_credentials()
+        gateway.scope = quota_scope(settings, client.meta, known_as)
+        yield gateway
 
 
 class ServiceGateway:
     """The calls of `ports.Gateway` through aioboto3.
 
-    `patience` bounds a whole read in seconds, as `StockCall` has it for a creation.
+    `patience` bounds a whole read in seconds, as `StockCall` has it for a creation. `scope` names
+    the quota that its calls count against.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class ServiceGateway:
         clock: Clock,
         patience: float,
     ) -> None:
+        self.scope = ""
         self._client = client
         self._create = create
         self._retry = retry

@@ -6,12 +6,16 @@ from provisioner.errors import ConfigurationError
 from provisioner.events import EventSink, RateChanged
 from provisioner.job import Outcome
 from provisioner.pacing.bucket import TokenBucket
+from provisioner.pacing.learning import LearningPace
 from provisioner.pacing.line import Line
 from provisioner.pacing.pace import FixedPace, Pace
 from provisioner.ports import Clock, Limiter
+from provisioner.record import LearnedRate
 from provisioner.settings import PaceSettings
 
 RATES = (0.01, 100_000.0)
+STALE = 30 * 86_400.0
+"""Seconds after which a learned rate is no more than a hint."""
 
 
 class BucketLimiter:
@@ -33,6 +37,11 @@ class BucketLimiter:
     def rate(self) -> float:
         """Calls/s, now."""
         return self._pace.rate
+
+    @property
+    def learned(self) -> float | None:
+        """See the port."""
+        return self._pace.learned
 
     async def take(self) -> None:
         """Return when one call may be prepared; first come, first served."""
@@ -69,22 +78,36 @@ class BucketLimiter:
         self._emit(RateChanged(rate=rate, previous=previous, reason=reason, at=at))
 
 
-def build_limiter(settings: PaceSettings, clock: Clock, emit: EventSink) -> Limiter:
-    """A limiter at a fixed rate.
+def build_limiter(
+    settings: PaceSettings, clock: Clock, emit: EventSink, known: LearnedRate | None = None
+) -> Limiter:
+    """A limiter at a fixed rate; or, without one, at a rate that it learns, from what is `known`.
+
+    What was learned long ago is believed by half, and measured anew.
 
     Raises:
         ConfigurationError: the rate or the burst is out of range.
     """
-    slowest, fastest = RATES
-    if not slowest <= settings.rate <= fastest:
-        raise ConfigurationError(
-            f"a rate of {settings.rate:g} calls a second cannot be kept",
-            hint=f"give --rate a number from {slowest:g} to {fastest:g}",
-        )
     if settings.burst is not None and settings.burst < 1:
         raise ConfigurationError(
             f"a burst of {settings.burst} would let no call through",
             hint="give --burst 1 or more",
         )
-    pace = FixedPace(settings.rate, now=clock.monotonic())
-    return BucketLimiter(settings.burst, pace, clock, emit)
+    return BucketLimiter(settings.burst, _pace(settings, clock, known), clock, emit)
+
+
+def _pace(settings: PaceSettings, clock: Clock, known: LearnedRate | None) -> Pace:
+    now, rate = clock.monotonic(), settings.rate
+    if rate is None:
+        if known is None:
+            return LearningPace(now=now)
+        if clock.time() - known.learned_at > STALE:
+            return LearningPace(now=now, start=known.rate / 2)
+        return LearningPace(now=now, known=known.rate)
+    slowest, fastest = RATES
+    if not slowest <= rate <= fastest:
+        raise ConfigurationError(
+            f"a rate of {rate:g} calls a second cannot be kept",
+            hint=f"give --rate a number from {slowest:g} to {fastest:g}, or auto",
+        )
+    return FixedPace(rate, now=now)

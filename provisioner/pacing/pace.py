@@ -32,6 +32,10 @@ class Pace(Protocol):
     def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
         """Learn from an answer to a call sent at `sent_at`."""
 
+    @property
+    def learned(self) -> float | None:
+        """Calls/s that the quota was found to allow, if that is known."""
+
     def set_ceiling(self, now: float, ceiling: float) -> None:
         """From now on never exceed `ceiling` calls/s."""
 
@@ -52,6 +56,8 @@ class FixedPace:
 
     `ceiling` is in calls/s; `now` on the clock of `observe`.
     """
+
+    learned = None
 
     def __init__(self, ceiling: float, *, now: float) -> None:
         self.set_ceiling(now, ceiling)

@@ -85,7 +85,7 @@ class Bottleneck:
             case RateChanged():
                 self._rate = event.rate
             case RunStarted():
-                self._rate, self._connections = event.rate, event.concurrency
+                self._rate, self._connections = event.rate or 0.0, event.concurrency
                 self._last = event.at
                 self._begin(event.at)
             case RunFinished():

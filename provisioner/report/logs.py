@@ -24,6 +24,7 @@ from provisioner.events import (
     OutcomeRecorded,
     OutcomeUnrecorded,
     RateChanged,
+    RateLearned,
     RunFinished,
     RunStarted,
     SettlingStarted,
@@ -110,6 +111,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         RunStarted: unrecorded.begin,
         OutcomeUnrecorded: unrecorded,
         RateChanged: _RateLines(),
+        RateLearned: _rate_learned,
         ConnectorSetAside: _connector_set_aside,
         DrainStarted: _drain_started,
         SettlingStarted: _settling_started,
@@ -208,7 +210,7 @@ def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
     logger.info(
         "run started",
         campaign=event.campaign,
-        rate=event.rate,
+        rate=event.rate or "auto",
         concurrency=event.concurrency,
         **file_counts(event.counts),
     )
@@ -231,6 +233,10 @@ class _RateLines:
             previous=round(told if far else event.previous, 2),
             reason=event.reason,
         )
+
+
+def _rate_learned(logger: FilteringBoundLogger, event: RateLearned) -> None:
+    logger.info("rate learned", lane=event.lane, rate=round(event.rate, 2))
 
 
 def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:

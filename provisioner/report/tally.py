@@ -17,6 +17,7 @@ from provisioner.events import (
     ListingFailed,
     OutcomeRecorded,
     RateChanged,
+    RateLearned,
     RunFinished,
     RunStarted,
     SettlingStarted,
@@ -149,6 +150,7 @@ class RunTally:
             OutcomeRecorded: self._on_outcome,
             RunStarted: self._on_started,
             RateChanged: self._on_rate,
+            RateLearned: self._on_learned,
             DrainStarted: self._on_drain,
             SettlingStarted: self._on_settling,
             JobSettled: self._on_settled,
@@ -214,6 +216,9 @@ class RunTally:
             self._settled.record(event.at)
 
     def _on_rate(self, event: RateChanged) -> None:
+        self.rate_learned = event.rate
+
+    def _on_learned(self, event: RateLearned) -> None:
         self.rate_learned = event.rate
 
     def _on_drain(self, event: DrainStarted) -> None:
