@@ -19,13 +19,13 @@ test: $(VENV)/.dev
 
 check: test
 
-# Simulated nights, as many as asked for, on every core: SEEDS=10000, EVERY_STEP=1, ABLATIONS=1.
+# Simulated nights, as many as asked for, on every core; ABLATIONS=1 adds the other kinds of nights
+# and takes each safeguard away. Cut short, it goes on where it was: out/simulation.json.
 SEEDS ?= 1000
 simulate: $(VENV)/.dev
-	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(EVERY_STEP),--every-step) \
-	  $(if $(ABLATIONS),--ablations)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(ABLATIONS),--every-step 80 --losses 1000 --ablations)
 
-# Against other clients, under real conditions, at scale: benchmarks/results/. QUICK=1 takes 3 minutes.
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 

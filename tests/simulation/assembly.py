@@ -57,6 +57,10 @@ class SimulatedRun(_Run):
         settlement = safe.settlement(LedgerSettlement(ledger))
         policy = safe.policy(settle_policy(self._settings))
         desk = settling(settlement, lane, self._clock, policy, self._hear)
+        if self._process.adopts:
+            await self._adopt(desk[1])
+            if desk[0].unlisted:
+                return None
         with ungrouped():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._drain_when_told, engine)
@@ -68,6 +72,14 @@ class SimulatedRun(_Run):
         if self._process.life.morning:
             await self._look_at_everything(desk[1])
         return outcome
+
+    async def _adopt(self, auditor: Auditor) -> None:
+        """As `provisioner reconcile --adopt` does on a ledger made anew."""
+        self._process.note_what_has_closed()
+        await auditor.list_all(self._campaign.connectors)
+        self._process.note_what_has_closed()
+        await auditor.adopt()
+        self._process.adopted = True
 
     async def _attend(self, settler: Settler) -> None:
         BESIDE.set(True)

@@ -29,13 +29,14 @@ ROUNDING = 1e-6
 
 
 class Evidence(msgspec.Struct, kw_only=True):
-    """All that the checker may look at."""
+    """All that the checker may look at; `forgotten` are sessions that closed before adoption."""
 
     scenario: Scenario
     emulator: Emulator
     wire: Wire
     processes: Sequence[Process]
     rows: Sequence[RowResult]
+    forgotten: frozenset[str] = frozenset()
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -75,6 +76,7 @@ def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
     for row in evidence.rows:
         calls = made.pop(row.key, []) if row.request else []
+        calls = [call for call in calls if call.session_id not in evidence.forgotten]
         yield from _row_matches(row, calls, records)
         yield from _strays_are_told(row, calls, evidence, records)
     yield from (f"orphan: a session of {key}, which no row is" for key in made)
@@ -148,8 +150,11 @@ def _every_call_had_its_intent(evidence: Evidence) -> Iterator[str]:
 
 
 def _each_attempt_called_once(evidence: Evidence) -> Iterator[str]:
-    calls = Counter(call.intent.attempt_id for call in evidence.wire.calls if call.intent)
-    for attempt, count in calls.items():
+    ledgers = [process.ledger for process in evidence.processes]
+    calls = Counter(
+        (ledgers[call.life], call.intent.attempt_id) for call in evidence.wire.calls if call.intent
+    )
+    for (_, attempt), count in calls.items():
         if count > 1:
             yield f"repeated: attempt {attempt} was sent {count} times"
 

@@ -94,6 +94,9 @@ class _World:
         self._ledger = folder / "ledger-0.db"
         self._ledger.write_bytes(_empty_ledger())
         self._processes: list[Process] = []
+        self._losses = 0
+        self._to_adopt = False
+        self._forgotten: frozenset[str] = frozenset()
         self._troubles: list[str] = []
 
     def run(self) -> Night:
@@ -105,6 +108,7 @@ class _World:
             wire=self._wire,
             processes=self._processes,
             rows=rows,
+            forgotten=self._forgotten,
         )
         return Night(
             seed=self._scenario.seed,
@@ -139,8 +143,18 @@ class _World:
         for process in self._processes:
             process.reaped = True
 
+    def _lose_the_ledger(self) -> None:
+        """Nothing is left of it; what has closed at the service by now is forgotten for good."""
+        self._losses += 1
+        self._to_adopt = True
+        self._ledger = self._ledger.with_name(f"anew-{self._losses}.db")
+        self._ledger.write_bytes(_empty_ledger())
+
     async def _live(self, life: Life) -> None:
+        if life.lost:
+            self._lose_the_ledger()
         process = Process(self._scenario, life, self._wire, self._ledger, len(self._processes))
+        process.ledger, process.adopts = self._losses, self._to_adopt
         process.has_company = self._has_company()
         self._processes.append(process)
         try:
@@ -152,6 +166,8 @@ class _World:
             process.alive = False
             process.bury()
         self._ledger = process.path
+        self._to_adopt = self._to_adopt and not process.adopted
+        self._forgotten |= process.too_late_to_adopt
 
     def _has_company(self) -> bool:
         """Whether a process that was taken for dead still lives."""
@@ -176,6 +192,7 @@ class _World:
             self._emulator.tally.statuses[429] - faults[FaultKind.THROTTLE.value]
         )
         faults["stale listing"] = self._wire.stale
+        faults["ledger lost"] = self._losses
         for process in self._processes:
             faults["frozen"] += process.frozen
             faults["clock jumped"] += process.jumped

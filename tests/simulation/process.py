@@ -48,6 +48,9 @@ class Process:
         self.reported: set[str] = set()
         self.told: frozenset[str] = frozenset()
         self.audited = False
+        self.ledger = 0
+        self.adopts = self.adopted = False
+        self.too_late_to_adopt: frozenset[str] = frozenset()
         self._frozen_until = 0.0
         self._freezes = dict(life.freezes)
         self._jumps = dict(life.jumps)
@@ -173,6 +176,13 @@ class Process:
             asyncio.get_running_loop().call_later(self.life.drain_at, self._signal)
         run = SimulatedRun(self, core, self._stop)
         await run.provision()
+
+    def note_what_has_closed(self) -> None:
+        """Sessions that have ended are not adopted: their rows are sent again."""
+        service = self.wire.emulator.service
+        service.advance(self.wire.clock.time())
+        ended = (record.id for record in service.records() if record.ended_at is not None)
+        self.too_late_to_adopt |= frozenset(ended)
 
     def _signal(self) -> None:
         if self.alive and not self.ended:

@@ -31,7 +31,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     stands still there, by how much its clock is wrong from there on. `drain_at` is seconds after
     its start; `pause` seconds pass before it. At the first intent from step `stolen_at` on it is
     stopped for an hour; somebody takes it for dead, removes its lock and starts another on the
-    same ledger. In the `morning` the operator has every session listed.
+    same ledger. In the `morning` the operator has every session listed. When the ledger is `lost`
+    before it, the sessions that are there are adopted before anything is sent.
     """
 
     crash_at: int | None = None
@@ -44,6 +45,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     extended: bool = True
     pause: float = 1.0
     morning: bool = False
+    lost: bool = False
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,31 @@ def crashing(seed: int, step: int | None, jobs: tuple[int, int]) -> Scenario:
     night = scenario(seed, jobs)
     first = Life(crash_at=step, pause=0.0, extended=night.lives[0].extended)
     return msgspec.structs.replace(night, lives=(first, *night.lives))
+
+
+def losing(seed: int) -> Scenario:
+    """The night of a seed whose ledger is lost in the middle of it.
+
+    Adoption starts when nothing that was sent can arrive any more, with the whole job file; rows
+    are told apart by their Names.
+    """
+    night = scenario(seed)
+    lives = [
+        msgspec.structs.replace(life, stolen_at=None, extended=True) for life in night.lives[:2]
+    ]
+    return msgspec.structs.replace(
+        night,
+        rows=tuple(map(_by_itself, night.rows)),
+        first_rows=len(night.rows),
+        lives=(*lives, Life(lost=True, pause=night.settle)),
+    )
+
+
+def _by_itself(row: Row) -> Row:
+    if row.request is None or row.request.name != "Smith":
+        return row
+    request = msgspec.structs.replace(row.request, name=f"Smith {row.key}".replace("-", " "))
+    return msgspec.structs.replace(row, request=request)
 
 
 def _rows(random: Random, count: int) -> tuple[Row, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 
 import msgspec
 
 from tests.simulation.night import Night, simulate
-from tests.simulation.scenario import crashing, scenario
+from tests.simulation.scenario import crashing, losing, scenario
 
 SEEDS_AT_ONCE = 25
 EVERY_STEP_JOBS = (1, 3)
@@ -20,34 +20,38 @@ EVERY_STEP_JOBS = (1, 3)
 class Totals(msgspec.Struct, kw_only=True):
     """What many nights came to together."""
 
-    counts: Counter[str] = msgspec.field(default_factory=Counter)
-    faults: Counter[str] = msgspec.field(default_factory=Counter)
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
+    faults: dict[str, int] = msgspec.field(default_factory=dict)
     broken: list[tuple[str, list[str]]] = msgspec.field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, replay: str, night: Night) -> None:
         """One more; `replay` are the arguments that run it again."""
-        self.faults.update(night.faults)
-        self.counts.update(
+        counts = Counter(
             nights=1,
-            jobs=night.states.total(),
+            rows=night.states.total(),
             calls=night.calls,
             processes=night.lives,
             crashes=night.crashes,
             ambiguous=night.ambiguous,
             settled_while_others_were_sent=night.settled_beside,
-            steps=sum(night.steps),
+            crossings=sum(night.steps),
             violations=len(night.violations),
         )
-        self.counts.update({f"rows {state}": count for state, count in night.states.items()})
-        if night.violations:
-            self.broken.append((replay, night.violations))
+        counts.update({f"rows {state}": count for state, count in night.states.items()})
+        broken = [(replay, night.violations)] if night.violations else []
+        self.merge(Totals(counts=counts, faults=night.faults, broken=broken))
 
     def merge(self, other: Totals) -> None:
         """All of another's."""
-        self.counts.update(other.counts)
-        self.faults.update(other.faults)
+        self.counts = _sum(self.counts, other.counts)
+        self.faults = _sum(self.faults, other.faults)
         self.broken += other.broken
+        self.seconds += other.seconds
+
+
+def _sum(some: dict[str, int], others: dict[str, int]) -> dict[str, int]:
+    return {each: some.get(each, 0) + others.get(each, 0) for each in some | others}
 
 
 def nights(seeds: Sequence[int]) -> Totals:
@@ -70,30 +74,50 @@ def every_step(seeds: Sequence[int]) -> Totals:
     return totals
 
 
-def on_every_core(kind: str, seeds: range) -> Iterator[Totals]:
-    """Totals, growing; the last is of all seeds. `kind` is `nights` or `every_step`."""
-    work = {"nights": nights, "every_step": every_step}[kind]
-    began = time.monotonic()
+def losses(seeds: Sequence[int]) -> Totals:
+    """Nights whose ledger is lost, made anew and filled from what is at the service."""
     totals = Totals()
+    for seed in seeds:
+        totals.add(f"--seed {seed} --lost", simulate(losing(seed)))
+    return totals
+
+
+KINDS = {"nights": nights, "every_step": every_step, "losses": losses}
+
+
+def on_every_core(kind: str, seeds: range) -> Iterator[tuple[int, Totals]]:
+    """Each batch, in order: how many seeds are done with it, and what it came to."""
     with get_context("fork").Pool(os.cpu_count()) as pool:
-        for part in pool.imap_unordered(work, _batches(seeds)):
-            totals.merge(part)
-            totals.seconds = time.monotonic() - began
-            yield totals
+        batches = [seeds[at : at + SEEDS_AT_ONCE] for at in range(0, len(seeds), SEEDS_AT_ONCE)]
+        began = time.monotonic()
+        for batch, part in zip(batches, pool.imap(KINDS[kind], batches), strict=True):
+            now = time.monotonic()
+            part.seconds, began = now - began, now
+            yield batch[-1] + 1, part
 
 
-def _batches(seeds: range) -> Iterable[Sequence[int]]:
-    return [seeds[at : at + SEEDS_AT_ONCE] for at in range(0, len(seeds), SEEDS_AT_ONCE)]
+def as_text(columns: dict[str, Totals]) -> str:
+    """The table, in Markdown, a column for each kind of night."""
+    facts = [_facts(totals) for totals in columns.values()]
+    names = sorted(dict.fromkeys(name for each in facts for name in each), key=_chapter)
+    rows = [[name, *(each.get(name, "0") for each in facts)] for name in names]
+    lines = [["", *columns], ["---", *["---:"] * len(columns)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def as_text(totals: Totals) -> str:
-    """The table, in Markdown."""
+def _chapter(name: str) -> int:
+    """Counts first, then rows, then faults, then what they came to."""
+    chapters = ("rows ", "fault: ", "nights/s", "**")
+    return next((at for at, each in enumerate(chapters, 1) if name.startswith(each)), 0)
+
+
+def _facts(totals: Totals) -> dict[str, str]:
     counts = totals.counts
-    done = counts["nights"]
-    rows = [(name, f"{count:,}") for name, count in counts.items() if name != "violations"]
-    rows += [(f"fault: {name}", f"{count:,}") for name, count in totals.faults.most_common()]
-    rows.append(("nights/s", f"{done / totals.seconds:.0f}" if totals.seconds else "-"))
-    rows.append(("**violations**", f"**{counts['violations']}**"))
-    if not totals.broken and done:
-        rows.append(("chance of a bad night, 95 %", f"< 3/{done:,} = {3 / done:.2g}"))
-    return "\n".join(["| | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in rows)])
+    rows = sorted(name for name in counts if name.startswith("rows "))
+    plain = [name for name in counts if name != "violations" and name not in rows]
+    facts = {name.replace("_", " "): f"{counts[name]:,}" for name in [*plain, *rows]}
+    faults = sorted(totals.faults.items(), key=lambda each: -each[1])
+    facts |= {f"fault: {name.replace('_', ' ')}": f"{count:,}" for name, count in faults}
+    facts["nights/s"] = f"{counts['nights'] / totals.seconds:.0f}" if totals.seconds else "-"
+    facts["**violations**"] = f"**{counts['violations']}**"
+    return facts

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from provisioner.audit import Auditor
 from tests.simulation.night import simulate
-from tests.simulation.scenario import crashing, scenario
+from tests.simulation.scenario import crashing, losing, scenario
 from tests.simulation.table import every_step, nights
 
 REPLAY = "python -m tests.simulation"
@@ -49,3 +50,18 @@ def _replay(seed: int, hash_seed: str) -> str:
         check=True,
     )
     return done.stdout.split("digest ")[1].split()[0]
+
+
+def test_a_ledger_that_is_lost_is_made_anew_and_nothing_is_made_twice() -> None:
+    assert all(not simulate(losing(seed)).violations for seed in range(30))
+
+
+def test_without_adoption_a_lost_ledger_makes_sessions_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def forget(*_: object) -> int:
+        return 0
+
+    monkeypatch.setattr(Auditor, "adopt", forget)
+    broken = [each for seed in range(10) for each in simulate(losing(seed)).violations]
+    assert any(each.startswith("duplicate") for each in broken)
