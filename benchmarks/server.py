@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.contenders import ROOT
 from benchmarks.processes import SERVER_CORE, FailedError, cost_of, cpu_so_far, pinned
 
 ANSWER = (
@@ -67,7 +68,7 @@ def constant_server(folder: Path) -> Iterator[Server]:
         port = free.getsockname()[1]
     kind, command = _command(folder, port)
     with pinned(SERVER_CORE):
-        process = subprocess.Popen(command)  # noqa: S603  # nginx or our own module
+        process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  # nginx or our own module
     try:
         _await_port(port)
         yield Server(f"http://127.0.0.1:{port}", kind, process.pid)
