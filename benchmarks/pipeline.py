@@ -26,7 +26,7 @@ from provisioner.events import EventSink
 from provisioner.gateway import BackoffPolicy
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, SqliteLedger
-from provisioner.pacing import build_limiter
+from provisioner.pacing import CircuitBreaker, build_limiter
 from provisioner.report import RunTally, Summary
 from provisioner.settings import InputSettings, PaceSettings, Settings
 
@@ -63,6 +63,7 @@ class Pipeline:
         lane = Lane(
             gateway=EmulatedGateway(emulator, self.clock),
             limiter=build_limiter(pace, self.clock, emit),
+            breaker=CircuitBreaker(give_up=pace.give_up, budget=pace.retry_budget),
             retry=BackoffPolicy(pace.max_attempts, Random(1)),
             connections=_CONNECTIONS,
         )

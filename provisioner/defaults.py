@@ -9,6 +9,8 @@ SDK_PATH = "lean"
 TIMEOUT = 30.0
 """Seconds for one call's answer."""
 MAX_ATTEMPTS = 8
+GIVE_UP = 900.0
+"""Seconds without a call that went well."""
 SETTLE = 900.0
 """Seconds: longer than a signature is good for, and any listing lags behind."""
 CLOCK_SKEW = 300.0

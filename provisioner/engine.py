@@ -8,10 +8,10 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
 from provisioner.events import ConnectorSetAside, DrainStarted, EventSink
-from provisioner.job import Job, Outcome, stops_lane
+from provisioner.job import Job, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ports import Clock, Ledger
-from provisioner.sending import Sender
+from provisioner.sending import Sender, Tries
 
 _SPARE_WORKERS = 256
 """A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
@@ -102,30 +102,49 @@ class Engine:
 
     async def _provision(self, job: Job) -> None:
         """The life of a job: a connection, a token, one attempt; again while it may be retried."""
-        tries = 1
-        while not self._is_set_aside(job):
+        tries = Tries()
+        while True:
             async with self._connections:
-                await self._lane.limiter.take()
-                if self._draining or self._is_set_aside(job):
+                if not await self._has_turn(job):
                     return
                 with anyio.CancelScope(shield=True):
                     retry_in = await self._attempt(job, tries)
             if retry_in is None:
                 return
             await self._clock.sleep(retry_in)
-            tries += 1
             job = msgspec.structs.replace(job, attempts=job.attempts + 1)
 
-    async def _attempt(self, job: Job, tries: int) -> float | None:
+    async def _has_turn(self, job: Job) -> bool:
+        """Wait for a token, and while the service is unwell; False if the job is not to be sent."""
+        while not self._is_set_aside(job):
+            await self._lane.limiter.take()
+            if self._draining or self._is_set_aside(job):
+                return False
+            wait = self._lane.breaker.admit(self._clock.monotonic())
+            if wait <= 0.0:
+                return True
+            self._give_up_when_due()
+            await self._clock.sleep(wait)
+        return False
+
+    async def _attempt(self, job: Job, tries: Tries) -> float | None:
         """Send it and heed what came of it; seconds until the retry, or None."""
         sent = await self._sender.send(job, tries)
         outcome = sent.outcome
         if outcome.connector_only:
             self.set_aside(job.request.voice_connector_id, outcome.said)
-        elif stops_lane(outcome, exhausted=sent.retry_in is None):
-            self._fatal = self._fatal or outcome
-            self.drain(outcome.error_code or "fatal")
+        elif outcome.verdict is Verdict.FATAL:
+            self._stop(outcome)
+        self._give_up_when_due()
         return sent.retry_in
+
+    def _give_up_when_due(self) -> None:
+        if outcome := self._lane.breaker.given_up(self._clock.monotonic()):
+            self._stop(outcome)
+
+    def _stop(self, outcome: Outcome) -> None:
+        self._fatal = self._fatal or outcome
+        self.drain(outcome.said or outcome.verdict)
 
     def _is_set_aside(self, job: Job) -> bool:
         return job.request.voice_connector_id in self.unusable

@@ -85,6 +85,23 @@ class RateLearned(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class BreakerOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """The service is unwell: no call for `seconds`, then a single one. `reason` is the last code.
+
+    Told once more for each such call that fails.
+    """
+
+    reason: str
+    seconds: float
+    at: float
+
+
+class BreakerClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """The service answers again: calls go on."""
+
+    at: float
+
+
 class DrainStarted(msgspec.Struct, frozen=True, kw_only=True):
     """No new call starts from here; calls in flight finish and are recorded."""
 
@@ -156,6 +173,8 @@ Event: TypeAlias = (
     | RateChanged
     | RateLearned
     | ConnectorSetAside
+    | BreakerOpened
+    | BreakerClosed
     | DrainStarted
     | SettlingStarted
     | AuditAwaited

@@ -213,9 +213,3 @@ def state_after(outcome: Outcome, *, exhausted: bool) -> JobState:
     if outcome.verdict is Verdict.RETRYABLE and exhausted and outcome.answered:
         return JobState.FAILED
     return _AFTER[outcome.verdict]
-
-
-def stops_lane(outcome: Outcome, *, exhausted: bool) -> bool:
-    """Whether no other call of the lane would fare better: fatal, or unreachable to the end."""
-    unreachable = outcome.verdict is Verdict.RETRYABLE and not outcome.answered
-    return outcome.verdict is Verdict.FATAL or (unreachable and exhausted)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from provisioner.ports import Gateway, Limiter, RetryPolicy
+from provisioner.ports import Breaker, Gateway, Limiter, RetryPolicy
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to a service, its pace, its patience.
+    """The way to a service, its pace, what it takes for health, its patience.
 
     `connections` bounds the calls on the wire at once. A request leaves within `fence` seconds of
     its intent, or not at all: when it counts as too old to arrive is told from the intent. A call
@@ -18,6 +18,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: Gateway
     limiter: Limiter
+    breaker: Breaker
     retry: RetryPolicy
     connections: int
     name: str = ""

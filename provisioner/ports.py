@@ -231,11 +231,34 @@ class Limiter(Protocol):
         """Learn from an answer; `sent_at` is `Clock.monotonic()` when the call left."""
 
 
+class Breaker(Protocol):
+    """Keeps a lane's calls from a service that is unwell. Times are `Clock.monotonic()`.
+
+    `open_until` is None while it is closed, and otherwise when a call may be made as a probe.
+    """
+
+    @property
+    def open_until(self) -> float | None:
+        """See above."""
+
+    def admit(self, now: float) -> float:
+        """0.0 for a call that may be made now, and then has to be; or seconds to ask again in."""
+
+    def observe(self, now: float, outcome: Outcome, *, sent_at: float) -> None:
+        """Learn from an outcome of a call that left at `sent_at`."""
+
+    def given_up(self, now: float) -> Outcome | None:
+        """Why no more calls are to be made, as a fatal outcome; None to go on."""
+
+
 class RetryPolicy(Protocol):
     """Whether and when a job is tried again."""
 
-    def delay(self, outcome: Outcome, attempts: int) -> float | None:
-        """Seconds until the next attempt after `attempts` of this run; None: no more."""
+    def delay(self, outcome: Outcome, attempts: int, *, counted: int | None = None) -> float | None:
+        """Seconds until the next attempt after `attempts` of this run; None: no more.
+
+        `counted` of them, by default all, count towards the most that are made.
+        """
 
 
 class LedgerReader(Protocol):

@@ -14,6 +14,7 @@ from provisioner.campaign import conclude, enrol, out_folder
 from provisioner.clock import SystemClock
 from provisioner.engine import Engine
 from provisioner.errors import (
+    ConfigurationError,
     ConnectorError,
     CredentialsError,
     ExitCode,
@@ -216,6 +217,12 @@ def _stopped_by(outcome: Outcome | None) -> ProvisionerError | None:
         return CredentialsError(
             f"the service refused the credentials: {outcome.said}",
             hint="mend them and run the same command again: the rest is pending",
+        )
+    if outcome.fatal_exit == ExitCode.CONFIGURATION:
+        return ConfigurationError(
+            f"the service throttled whatever was sent: {outcome.said}",
+            hint="lower --rate, or ask AWS for a higher quota, and run the same command again: "
+            "the rest is pending; does another program use the same account and region?",
         )
     return ServiceError(
         f"the service cannot be used: {outcome.said}",

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
-from provisioner.events import CallSent, EventSink, OutcomeRecorded, OutcomeUnrecorded
+from provisioner.events import (
+    BreakerClosed,
+    BreakerOpened,
+    CallSent,
+    EventSink,
+    OutcomeRecorded,
+    OutcomeUnrecorded,
+)
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict, state_after
 from provisioner.lane import Lane
 from provisioner.ports import Clock, Ledger
+
+
+class Tries:
+    """A job's attempts of this run: all, and those that count towards the most that are made."""
+
+    __slots__ = ("counted", "made")
+
+    def __init__(self) -> None:
+        self.made = self.counted = 0
 
 
 class Sender:
@@ -20,8 +36,8 @@ class Sender:
         self._clock = clock
         self._emit = emit
 
-    async def send(self, job: Job, tries: int) -> OutcomeRecorded:
-        """Make one attempt, the job's `tries`-th of this run; what is durable of it.
+    async def send(self, job: Job, tries: Tries) -> OutcomeRecorded:
+        """Make one attempt, and add it to the job's `tries`; what is durable of it.
 
         Raises:
             CannotWriteError: the intent, and nothing was sent; or the outcome, which then is told
@@ -34,7 +50,8 @@ class Sender:
         self.in_flight += 1
         try:
             outcome, latency = await self._call(job, attempt)
-            retry_in = 0.0 if outcome == TOO_LATE else self._lane.retry.delay(outcome, tries)
+            change = self._observe(outcome, left_at)
+            retry_in = self._retry_in(outcome, tries)
             state = state_after(outcome, exhausted=retry_in is None)
             await self._record(job, attempt, outcome, state)
         finally:
@@ -52,6 +69,8 @@ class Sender:
             at=self._clock.time(),
         )
         self._emit(recorded)
+        if change is not None:
+            self._emit(change)
         return recorded
 
     async def _call(self, job: Job, attempt: Attempt) -> tuple[Outcome, float]:
@@ -64,6 +83,29 @@ class Sender:
         if self._clock.time() - left_at > self._lane.patience:
             outcome = _doubted(outcome)
         return outcome, self._clock.monotonic() - started
+
+    def _observe(self, outcome: Outcome, left_at: float) -> BreakerOpened | BreakerClosed | None:
+        """Let the breaker learn of it; what that changes."""
+        breaker, now = self._lane.breaker, self._clock.monotonic()
+        before = breaker.open_until
+        breaker.observe(now, outcome, sent_at=left_at)
+        if breaker.open_until == before:
+            return None
+        at = self._clock.time()
+        if breaker.open_until is None:
+            return BreakerClosed(at=at)
+        reason = outcome.error_code or outcome.verdict
+        return BreakerOpened(reason=reason, seconds=breaker.open_until - now, at=at)
+
+    def _retry_in(self, outcome: Outcome, tries: Tries) -> float | None:
+        """Seconds until the job's next attempt, None if there is to be none.
+
+        What says nothing but "later", or comes of a service that is unwell, does not count.
+        """
+        believed = self._lane.breaker.open_until is None
+        tries.made += 1
+        tries.counted += believed and outcome.answered and not outcome.throttled
+        return self._lane.retry.delay(outcome, tries.made, counted=tries.counted)
 
     async def _record(self, job: Job, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
         try:

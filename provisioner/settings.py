@@ -51,11 +51,15 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `rate` None learns what the service allows, from what was learned before if there is any.
     `burst` None is the least that makes up for late timers: 1 below 50/s, then 20 ms' worth.
+    After `retry_budget` failed calls on end the service is left alone for a while; after `give_up`
+    seconds without a call that went well the run ends. Throttled calls fail no row.
     """
 
     rate: float | None = None
     burst: int | None = None
     max_attempts: int = defaults.MAX_ATTEMPTS
+    retry_budget: float = 20.0
+    give_up: float = defaults.GIVE_UP
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from provisioner.events import EventSink
 from provisioner.gateway import BackoffPolicy, is_loopback, open_gateway
 from provisioner.lane import Lane
 from provisioner.listing import Lister
-from provisioner.pacing import build_limiter
+from provisioner.pacing import CircuitBreaker, build_limiter
 from provisioner.ports import Clock, Settlement
 from provisioner.quotas import known_rate
 from provisioner.record import LearnedRate
@@ -43,6 +43,7 @@ async def open_lane(
         yield Lane(
             gateway=gateway,
             limiter=build_limiter(pace, clock, emit, known_rate(rates, gateway.scope)),
+            breaker=CircuitBreaker(give_up=pace.give_up, budget=pace.retry_budget),
             retry=BackoffPolicy(pace.max_attempts, jitter),
             connections=service.connections,
             name=gateway.scope,

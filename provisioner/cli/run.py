@@ -9,7 +9,7 @@ import click
 
 from provisioner import defaults
 from provisioner.cli import options as opt
-from provisioner.cli.values import HaltRules, RowsToRetry
+from provisioner.cli.values import Duration, HaltRules, RowsToRetry
 
 _RETRY_FAILED = "--retry-failed"
 
@@ -67,7 +67,14 @@ Examples:
     type=click.IntRange(min=1),
     default=defaults.MAX_ATTEMPTS,
     show_default=True,
-    help="Attempts per job and run.",
+    help="Attempts per job and run; throttled ones do not count.",
+)
+@opt.option(
+    "--give-up",
+    type=Duration(positive=True),
+    default=Duration.text(defaults.GIVE_UP),
+    show_default=True,
+    help="End the run after this long without a call that went well; the rest stays pending.",
 )
 @opt.settle
 @opt.option(

@@ -90,6 +90,7 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
             rate=options["rate"],
             burst=options["burst"],
             max_attempts=options["max_attempts"],
+            give_up=options["give_up"],
         ),
         settle=options["settle"],
         reconcile=options["reconcile"],

@@ -11,7 +11,8 @@ from provisioner.clock import SystemClock
 from provisioner.events import Event
 from provisioner.job import Problem
 from provisioner.report import RunTally, render_problems
-from provisioner.report.logs import configure_logging, event_logger
+from provisioner.report.lines import event_logger
+from provisioner.report.logs import configure_logging
 from provisioner.report.progress import LoggedProgress, Progress, TerminalProgress
 
 

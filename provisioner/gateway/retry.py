@@ -34,7 +34,7 @@ class BackoffPolicy:
 
     After the n-th attempt: `uniform(0, min(20, 0.2 x 2^(n-1)))` seconds, on top of the service's
     `Retry-After` (at most 300) where it gave one. Only a RETRYABLE outcome is tried again, and at
-    most `max_attempts` attempts are made.
+    most `max_attempts` attempts are made, of those that count.
 
     Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -44,11 +44,12 @@ class BackoffPolicy:
         self._wait = FullJitter(random)
         self._retrying = Retrying(stop=self._stop, wait=self._wait)
 
-    def delay(self, outcome: Outcome, attempts: int) -> float | None:
+    def delay(self, outcome: Outcome, attempts: int, *, counted: int | None = None) -> float | None:
         """Seconds until the next attempt after `attempts` of this run; None: no more."""
         state = RetryCallState(self._retrying, None, (), {})
-        state.attempt_number = attempts
+        state.attempt_number = attempts if counted is None else counted
         if outcome.verdict is not Verdict.RETRYABLE or self._stop(state):
             return None
+        state.attempt_number = attempts
         asked = min(outcome.retry_after or 0.0, LONGEST_RETRY_AFTER)
         return asked + self._wait(state)

@@ -3,7 +3,8 @@
 from provisioner.report.atomic import ensure_writable
 from provisioner.report.bottleneck import Limits
 from provisioner.report.exits import exit_code, file_counts
-from provisioner.report.logs import configure_logging, event_logger
+from provisioner.report.lines import event_logger
+from provisioner.report.logs import configure_logging
 from provisioner.report.moments import iso
 from provisioner.report.problems import problems_json, render_problems
 from provisioner.report.progress import LoggedProgress, Progress, TerminalProgress

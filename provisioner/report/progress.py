@@ -174,16 +174,25 @@ class ProgressLine:
 
     def _parts(self) -> dict[str, str]:
         tally = self._tally
-        remaining = tally.remaining_seconds(self.now)
-        waits = tally.ambiguous and max(tally.settled_at - self.now, 0.0)
-        eta = f"ETA {'-' if remaining is None else seconds_text(math.ceil(remaining))}"
         return {
             "count": f"{tally.done:,}/{tally.total:,}",
             "percent": f"{100 * tally.done // tally.total}%" if tally.total else "100%",
             "rate": f"{tally.rate(self.now):,.1f}/s",
             "throttled": f"{tally.throttled:,} throttled",
             "in_flight": f"{tally.in_flight:,} in flight",
-            "eta": f"{tally.ambiguous:,} settle in {seconds_text(math.ceil(waits))}"
-            if waits
-            else eta,
+            "eta": self._outlook(),
         }
+
+    def _outlook(self) -> str:
+        """What the run waits for, or when it will be done."""
+        tally, now = self._tally, self.now
+        if tally.paused_until:
+            return f"unwell, tried again in {_whole(max(tally.paused_until - now, 0.0))}"
+        if tally.ambiguous and tally.settled_at > now:
+            return f"{tally.ambiguous:,} settle in {_whole(tally.settled_at - now)}"
+        remaining = tally.remaining_seconds(now)
+        return f"ETA {'-' if remaining is None else _whole(remaining)}"
+
+
+def _whole(seconds: float) -> str:
+    return seconds_text(math.ceil(seconds))

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from provisioner.events import (
+    BreakerClosed,
+    BreakerOpened,
     CallSent,
     DrainStarted,
     Event,
@@ -117,7 +119,8 @@ class RunTally:
 
     `counts` are the campaign's rows by state, those in flight counted as pending. `rate_asked` and
     `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait to be settled, the
-    first of them until `settled_at`, epoch seconds; 0 while calls are made. `stopped` is why no
+    first of them until `settled_at`, epoch seconds; 0 while calls are made. A service that is
+    unwell is left alone until `paused_until`, epoch seconds; 0 otherwise. `stopped` is why no
     call starts any more. `since_token` is the latency as the limiter sees it: from a call's token
     until its outcome is durable.
     """
@@ -134,6 +137,7 @@ class RunTally:
         self.rate_learned: float | None = None
         self.ambiguous = 0
         self.settled_at = 0.0
+        self.paused_until = 0.0
         self.duplicates = 0
         self.orphans = 0
         self.unlisted: list[str] = []
@@ -151,6 +155,8 @@ class RunTally:
             RunStarted: self._on_started,
             RateChanged: self._on_rate,
             RateLearned: self._on_learned,
+            BreakerOpened: self._on_pause,
+            BreakerClosed: self._on_recovery,
             DrainStarted: self._on_drain,
             SettlingStarted: self._on_settling,
             JobSettled: self._on_settled,
@@ -220,6 +226,12 @@ class RunTally:
 
     def _on_learned(self, event: RateLearned) -> None:
         self.rate_learned = event.rate
+
+    def _on_pause(self, event: BreakerOpened) -> None:
+        self.paused_until = event.at + event.seconds
+
+    def _on_recovery(self, _: BreakerClosed) -> None:
+        self.paused_until = 0.0
 
     def _on_drain(self, event: DrainStarted) -> None:
         self.stopped = event.reason

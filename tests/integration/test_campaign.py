@@ -23,7 +23,7 @@ from provisioner import (
     Settings,
     provision,
 )
-from provisioner.emulator.faults import FaultKind, FaultPlan
+from provisioner.emulator.faults import FaultKind, FaultPlan, parse_faults
 from provisioner.emulator.http import RunningServer, serve
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.errors import InputRefusedError, TooManyRowsError, UsageError
@@ -130,6 +130,25 @@ async def test_one_connector_missing_of_two_holds_up_its_own_rows_only(
     assert (result.summary.counts["created"], result.summary.counts["pending"]) == (20, 10)
     assert missing in str(result.error)
     assert CONNECTOR not in str(result.error)
+
+
+@pytest.mark.parametrize(
+    ("fault", "exit_code", "hint"),
+    [
+        ("throttle=100%", ExitCode.CONFIGURATION, "lower --rate"),
+        ("unavailable=100%", ExitCode.SERVICE, "run the same command again"),
+    ],
+)
+async def test_a_service_without_a_success_is_given_up(
+    jobs: Path, server: RunningServer, fault: str, exit_code: ExitCode, hint: str
+) -> None:
+    server.emulator.change_faults(parse_faults(fault))
+    pace = PaceSettings(rate=2000, give_up=0.5, max_attempts=100)
+    result = await provision(msgspec.structs.replace(night(jobs, server.url), pace=pace))
+    assert result.exit_code is exit_code
+    assert result.summary.counts["pending"] == 30
+    assert result.error is not None
+    assert hint in result.error.hint
 
 
 async def test_a_proxy_from_the_environment_never_sees_calls_to_loopback(

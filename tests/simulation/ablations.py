@@ -18,6 +18,7 @@ from provisioner.ledger.intake import SqliteIntake
 from provisioner.ports import Clock, Gateway, Limiter, Settlement
 from provisioner.record import NewCampaign
 from provisioner.rulings import Question, SettlePolicy, is_ours
+from provisioner.sending import Tries
 from provisioner.session import SessionRequest
 from tests.simulation.ports import Shell
 from tests.simulation.safeguards import Around, Quick, Safeguards
@@ -152,7 +153,7 @@ class NoShield(Safeguards):
 
 
 class _Exposed(Engine):
-    async def _attempt(self, job: Job, tries: int) -> float | None:
+    async def _attempt(self, job: Job, tries: Tries) -> float | None:
         done: list[float | None] = []
         # The scope that is cancelled by a drain, entered again inside of the shield.
         async with anyio.create_task_group() as tasks:

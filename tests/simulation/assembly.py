@@ -15,7 +15,7 @@ from provisioner.gateway import BackoffPolicy
 from provisioner.job import Outcome
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
-from provisioner.pacing import build_limiter
+from provisioner.pacing import CircuitBreaker, build_limiter
 from provisioner.run import _Run
 from provisioner.settings import ServiceSettings, Settings
 from provisioner.settler import Settler
@@ -98,6 +98,7 @@ class SimulatedRun(_Run):
         lane = Lane(
             gateway=safe.gateway(SteppedGateway(process)),
             limiter=safe.limiter(limiter),
+            breaker=CircuitBreaker(give_up=pace.give_up, budget=pace.retry_budget),
             retry=BackoffPolicy(pace.max_attempts, Random(process.scenario.seed + process.number)),
             connections=self._settings.service.connections,
             patience=call_patience(self._settings.service.timeout),

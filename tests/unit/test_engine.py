@@ -12,20 +12,23 @@ import pytest
 
 from provisioner.clock import VirtualClock
 from provisioner.engine import Engine
-from provisioner.errors import CannotWriteError
+from provisioner.errors import CannotWriteError, ExitCode
 from provisioner.events import (
+    BreakerClosed,
+    BreakerOpened,
     CallSent,
     ConnectorSetAside,
     DrainStarted,
     Event,
     OutcomeRecorded,
     OutcomeUnrecorded,
+    RateChanged,
 )
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
-from provisioner.pacing import BucketLimiter, build_limiter
+from provisioner.pacing import BucketLimiter, CircuitBreaker, build_limiter
 from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Decision, Ruling
 from provisioner.session import ConnectorProxy, Session, SessionPage, SessionRequest
@@ -34,7 +37,12 @@ from provisioner.settings import PaceSettings
 CREATED = Outcome(verdict=Verdict.CREATED, session=Session(proxy_session_id="s"))
 THROTTLED = Outcome(verdict=Verdict.RETRYABLE, status=429, throttled=True)
 UNREACHABLE = Outcome(verdict=Verdict.RETRYABLE, error_code="ConnectionRefused", answered=False)
+UNAVAILABLE = Outcome(
+    verdict=Verdict.RETRYABLE, status=503, error_code="ServiceUnavailableException"
+)
+BROKEN = Outcome(verdict=Verdict.AMBIGUOUS, status=500, error_code="ServiceFailureException")
 LOST = Outcome(verdict=Verdict.AMBIGUOUS, answered=False)
+SICKNESSES = (UNAVAILABLE, UNREACHABLE, BROKEN, LOST)
 REFUSED = Outcome(verdict=Verdict.REFUSED, status=400, error_code="BadRequestException")
 MISSING = Outcome(
     verdict=Verdict.FATAL,
@@ -142,6 +150,7 @@ class Night:
         self.lane = lane = Lane(
             gateway=self.gateway,
             limiter=build_limiter(self.pace, self.clock, self.events.append),
+            breaker=CircuitBreaker(give_up=self.pace.give_up, budget=self.pace.retry_budget),
             retry=BackoffPolicy(self.pace.max_attempts, Random(1)),
             connections=self.connections,
         )
@@ -165,6 +174,11 @@ class Night:
     @property
     def counts(self) -> dict[JobState, int]:
         return self.core.counts()
+
+    @property
+    def most_calls_while_sick(self) -> float:
+        """The budget, what was in flight when it was spent, and the probes of ten minutes."""
+        return self.pace.retry_budget + self.connections + 16
 
     @property
     def called(self) -> list[str]:
@@ -229,9 +243,89 @@ def test_a_retry_is_a_new_attempt_of_the_job(night: Night) -> None:
 
 
 def test_a_job_fails_when_its_attempts_are_exhausted(night: Night) -> None:
-    night.run(always(THROTTLED))
-    assert night.counts == {JobState.FAILED: 20}
-    assert len(night.called) == 20 * 3
+    night.run(lambda name, _: UNAVAILABLE if name == "j5" else CREATED)
+    assert night.counts == {JobState.CREATED: 19, JobState.FAILED: 1}
+    assert night.called.count("j5") == 3
+
+
+def test_attempts_of_earlier_runs_do_not_count_towards_the_most(night: Night) -> None:
+    patient = msgspec.structs.replace(UNAVAILABLE, retry_after=100.0)
+    night.pace = PaceSettings(rate=1000.0, max_attempts=2, retry_budget=100.0)
+    night.run_and_drain(always(patient), after=50.0)
+    assert night.counts == {JobState.PENDING: 20}
+    night.core.select(1)
+    night.run(lambda _name, nth: UNAVAILABLE if nth == 1 else CREATED)
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_throttles_exhaust_no_job(night: Night) -> None:
+    night.run(lambda _name, nth: THROTTLED if nth <= 10 else CREATED)
+    assert night.counts == {JobState.CREATED: 20}
+
+
+def test_throttles_slow_the_lane_down(night: Night) -> None:
+    night.pace = PaceSettings(rate=10.0)
+    night.run(lambda _name, nth: THROTTLED if nth <= 10 else CREATED)
+    changes = [event.rate for event in night.events if isinstance(event, RateChanged)]
+    assert min(changes) <= 5.0
+
+
+def test_throttles_without_end_end_the_run_as_misconfigured(night: Night) -> None:
+    night.pace = PaceSettings(rate=10.0)
+    stopped = night.run(always(THROTTLED))
+    assert stopped is not None
+    assert stopped.fatal_exit == ExitCode.CONFIGURATION
+    assert night.counts == {JobState.PENDING: 20}
+    assert 900.0 <= night.clock.monotonic() < 1000.0
+
+
+@pytest.mark.parametrize("outcome", SICKNESSES)
+def test_a_service_that_recovers_in_time_fails_no_job(night: Night, outcome: Outcome) -> None:
+    night.pace = PaceSettings(rate=1000.0, retry_budget=5.0)
+    night.run(lambda _name, _nth: outcome if night.clock.monotonic() < 300.0 else CREATED)
+    ambiguous = night.counts.pop(JobState.AMBIGUOUS, 0)
+    assert night.counts[JobState.CREATED] == 20 - ambiguous
+    assert ambiguous <= night.most_calls_while_sick
+
+
+def test_a_pause_and_its_end_are_told(night: Night) -> None:
+    night.run(lambda _name, _nth: UNREACHABLE if night.clock.monotonic() < 10.0 else CREATED)
+    told = [e for e in night.events if isinstance(e, BreakerOpened | BreakerClosed)]
+    assert [type(e) for e in told] == [BreakerOpened] * (len(told) - 1) + [BreakerClosed]
+    assert isinstance(told[0], BreakerOpened)
+    assert (told[0].reason, told[0].seconds) == ("ConnectionRefused", 1.0)
+
+
+@pytest.mark.parametrize("outcome", SICKNESSES)
+def test_a_service_that_stays_sick_ends_the_run_and_fails_nothing(
+    tmp_path: Path, outcome: Outcome
+) -> None:
+    with Night(tmp_path, jobs=600) as night:
+        night.pace = PaceSettings(rate=1000.0, give_up=600.0)
+        stopped = night.run(always(outcome))
+        assert stopped is not None
+        assert (stopped.verdict, stopped.fatal_exit) == (Verdict.FATAL, ExitCode.SERVICE)
+        assert stopped.error_code == outcome.error_code
+        ambiguous = night.counts.get(JobState.AMBIGUOUS, 0)
+        assert night.counts[JobState.PENDING] == 600 - ambiguous
+        assert len(night.called) <= night.most_calls_while_sick
+        assert 600.0 <= night.clock.monotonic() < 660.0
+
+
+def test_a_probe_is_alone_on_the_wire(night: Night) -> None:
+    night.latency = 0.5
+    night.prepare(lambda _name, _nth: UNREACHABLE if night.clock.monotonic() < 200.0 else CREATED)
+    beside: list[int] = []
+
+    def look() -> None:
+        if night.lane.breaker.open_until is not None:
+            beside.append(night.gateway.in_flight)
+
+    night.gateway.at_call = look
+    night.clock.run(night.engine.run())
+    assert len(beside) >= 3
+    assert set(beside) == {0}
+    assert night.counts == {JobState.CREATED: 20}
 
 
 def test_a_refused_job_fails_at_once(night: Night) -> None:
@@ -271,11 +365,6 @@ def test_the_jobs_of_a_connector_set_aside_cost_no_token(night: Night) -> None:
     night.clock.run(night.engine.run())
     assert night.counts == {JobState.PENDING: 20}
     assert night.clock.monotonic() < 1.0
-
-
-def test_a_service_that_stays_unreachable_stops_the_lane_and_fails_nothing(night: Night) -> None:
-    assert night.run(always(UNREACHABLE)) == UNREACHABLE
-    assert night.counts == {JobState.PENDING: 20}
 
 
 def test_a_job_that_waits_to_retry_holds_no_connection(night: Night) -> None:
@@ -319,11 +408,31 @@ def test_draining_records_what_is_in_flight_and_starts_nothing(night: Night) -> 
     assert night.counts == {JobState.CREATED: 4, JobState.PENDING: 16}
 
 
-def test_draining_leaves_a_waiting_retry_pending(night: Night) -> None:
+def test_draining_leaves_a_waiting_retry_pending_and_does_not_wait_for_it(night: Night) -> None:
     patient = msgspec.structs.replace(THROTTLED, retry_after=100.0)
     night.run_and_drain(always(patient), after=50.0)
     assert night.counts == {JobState.PENDING: 20}
     assert len(night.called) == 20
+    assert night.clock.monotonic() == 50.0
+
+
+def test_draining_does_not_wait_for_a_service_that_is_unwell(night: Night) -> None:
+    night.run_and_drain(always(UNREACHABLE), after=200.5)
+    assert night.counts == {JobState.PENDING: 20}
+    assert night.clock.monotonic() == pytest.approx(200.5, abs=0.2)
+
+
+def test_a_token_that_comes_with_the_drain_is_not_used(night: Night) -> None:
+    class Draining(BucketLimiter):
+        async def take(self) -> None:
+            await super().take()
+            night.engine.drain("told")
+
+    night.prepare(always(CREATED))
+    night.lane.limiter.__class__ = Draining
+    night.clock.run(night.engine.run())
+    assert night.called == []
+    assert night.counts == {JobState.PENDING: 20}
 
 
 def test_draining_says_how_many_calls_are_in_flight(night: Night) -> None:
@@ -434,6 +543,7 @@ def test_an_answer_to_a_process_that_was_stopped_leaves_its_job_in_doubt(
     night: Night, outcome: Outcome
 ) -> None:
     night.latency = 301.0
+    night.pace = PaceSettings(rate=1000.0, retry_budget=100.0, give_up=1e6)
     assert night.run(always(outcome)) is None
     assert night.counts == {JobState.AMBIGUOUS: 20}
 

@@ -32,7 +32,7 @@ from provisioner.gateway import BackoffPolicy
 from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
-from provisioner.pacing import build_limiter
+from provisioner.pacing import CircuitBreaker, build_limiter
 from provisioner.record import Layout, NewCampaign
 from provisioner.rulings import Decision, Ruling, SettlePolicy, Stray
 from provisioner.session import ConnectorProxy, SessionPage, SessionRequest, session_name
@@ -95,6 +95,7 @@ class Night:
         self.lane = Lane(
             gateway=self.gateway,
             limiter=build_limiter(pace, self, self.events.append),
+            breaker=CircuitBreaker(give_up=900.0, budget=10_000.0),
             retry=BackoffPolicy(3, Random(1)),
             connections=4,
         )

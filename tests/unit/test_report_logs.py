@@ -6,6 +6,8 @@ from itertools import pairwise
 import pytest
 
 from provisioner.events import (
+    BreakerClosed,
+    BreakerOpened,
     CallSent,
     ConnectorSetAside,
     DrainStarted,
@@ -237,6 +239,18 @@ def test_what_could_not_be_recorded_is_told_with_all_that_finds_it_again():
         "request_id": "request-1",
     }
     assert "next run" in hint
+
+
+def test_a_service_left_alone_is_told_loudly_once():
+    opened = BreakerOpened(reason="ServiceUnavailableException", seconds=1.0, at=1.0)
+    told = logged(opened, opened, BreakerClosed(at=9.0), opened)
+    assert [(line["event"], line["level"]) for line in told] == [
+        ("service unwell, calls paused", "warning"),
+        ("service still unwell", "info"),
+        ("service answers again, calls go on", "warning"),
+        ("service unwell, calls paused", "warning"),
+    ]
+    assert (told[0]["reason"], told[0]["next_call_in"]) == ("ServiceUnavailableException", 1.0)
 
 
 def test_a_connector_set_aside_is_told_with_the_reason():

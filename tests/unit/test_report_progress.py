@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from provisioner.events import CallSent, OutcomeRecorded, RunStarted, SettlingStarted
+from provisioner.events import (
+    BreakerClosed,
+    BreakerOpened,
+    CallSent,
+    OutcomeRecorded,
+    RunStarted,
+    SettlingStarted,
+)
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report import LoggedProgress, RunTally, TerminalProgress, configure_logging
 from provisioner.report.progress import ProgressLine
@@ -98,6 +105,16 @@ def test_the_line_tells_how_long_rows_still_have_to_settle():
     line.now = 5.0
     assert line.text(80).endswith("3 settle in 15m00s")
     line.now = 905.0
+    assert "ETA" in line.text(80)
+
+
+def test_the_line_tells_that_the_service_is_left_alone():
+    tally = running()
+    tally(BreakerOpened(reason="ServiceUnavailableException", seconds=8.0, at=5.0))
+    line = ProgressLine(tally)
+    line.now = 5.0
+    assert line.text(80).endswith("unwell, tried again in 8s")
+    tally(BreakerClosed(at=13.0))
     assert "ETA" in line.text(80)
 
 
