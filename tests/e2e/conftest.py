@@ -91,6 +91,13 @@ class Terminal:
             text=True,
         )
 
+    def sending(self, *arguments: object) -> subprocess.Popen[str]:
+        """A `run` that has created a session since it was started; or has ended."""
+        process = self.start("run", *arguments, "--log-level", "debug")
+        assert process.stderr is not None
+        next((line for line in process.stderr if "session created" in line), None)
+        return process
+
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
         path.write_text(text, "utf-8")

@@ -62,15 +62,6 @@ def finish(terminal: Terminal, emulator: Emulator) -> None:
     assert done.returncode in {0, 5}, done.stderr
 
 
-def begun(terminal: Terminal, emulator: Emulator) -> subprocess.Popen[str]:
-    """A run that has made a call since it was started."""
-    before = len(sessions(emulator))
-    process = terminal.start(*RUN, "--endpoint-url", emulator.url)
-    while process.poll() is None and len(sessions(emulator)) == before:
-        pass
-    return process
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_again_and_again_a_campaign_ends_with_each_row_once(
     terminal: Terminal, emulator: Emulator, seed: int
@@ -96,7 +87,7 @@ def test_stopped_and_continued_a_run_catches_nothing_up(
     terminal: Terminal, emulator: Emulator
 ) -> None:
     terminal.jobs(JOBS)
-    with begun(terminal, emulator) as process:
+    with terminal.sending(*RUN[1:], "--endpoint-url", emulator.url) as process:
         process.send_signal(signal.SIGSTOP)
         stopped = len(sessions(emulator))
         # A second that is really over is what the limiter must not make up for.
@@ -115,7 +106,7 @@ def test_stopped_for_longer_than_a_call_may_take_a_run_makes_nothing_twice(
 ) -> None:
     emulator.faults("latency=100ms")
     terminal.jobs(JOBS)
-    with begun(terminal, emulator) as process:
+    with terminal.sending(*RUN[1:], "--endpoint-url", emulator.url) as process:
         process.send_signal(signal.SIGSTOP)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=2.5)
@@ -193,10 +184,8 @@ def test_an_operator_watches_a_run_and_changes_its_rate(
     terminal: Terminal, emulator: Emulator
 ) -> None:
     terminal.jobs(60)
-    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 1, "--no-preflight")
-    with terminal.start(*args) as process:
-        while not emulator.sessions():
-            pass
+    args = ("night.csv", "--endpoint-url", emulator.url, "--rate", 1, "--no-preflight")
+    with terminal.sending(*args) as process:
         changed = terminal("rate", 1000)
         watched = terminal("status", "--watch", "--campaign", "night")
         said = process.communicate(timeout=30)[1]

@@ -26,13 +26,15 @@ def desk(terminal: Terminal) -> Terminal:
 
 
 def test_the_main_job_against_aws(desk: Terminal, emulator: Emulator) -> None:
+    rows = (desk.folder / "jobs/campaign.csv").read_text("utf-8").splitlines()[:301]
+    desk.write("jobs/campaign.csv", "\n".join(rows))
     for arguments in README.commands("provisioner"):
         if arguments[0] == "emulate":
             continue
         faster = [each.replace("10", "2000") if each == "10" else each for each in arguments]
         done = desk(*faster, PROVISIONER_ENDPOINT_URL=emulator.url)
         assert done.returncode == 0, done.stderr
-    assert len(emulator.sessions()) == 3000
+    assert len(emulator.sessions()) == 300
 
 
 def test_the_emulator_starts_as_shown(terminal: Terminal) -> None:

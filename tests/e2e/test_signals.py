@@ -12,14 +12,7 @@ from tests.e2e.conftest import Emulator, Terminal
 def started(terminal: Terminal, emulator: Emulator, *arguments: object) -> subprocess.Popen[str]:
     """A run of 400 jobs that has begun to send."""
     terminal.jobs(400)
-    process = terminal.start(
-        "run", "night.csv", "--endpoint-url", emulator.url, "--rate", 100, *arguments
-    )
-    assert process.stderr is not None
-    process.stderr.readline()
-    while not emulator.sessions():
-        pass
-    return process
+    return terminal.sending("night.csv", "--endpoint-url", emulator.url, "--rate", 100, *arguments)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

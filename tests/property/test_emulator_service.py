@@ -126,4 +126,4 @@ class SessionLives(RuleBasedStateMachine):
 
 
 TestSessionLives = SessionLives.TestCase
-TestSessionLives.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSessionLives.settings = settings(max_examples=60, stateful_step_count=30)

@@ -121,7 +121,7 @@ CREDENTIALS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     request=REQUESTS,
     where=st.sampled_from([*ENDPOINTS]),
@@ -305,7 +305,7 @@ HEADERS = st.fixed_dictionaries(
 ).map(lambda headers: list(headers.items()))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(status=st.just(201), body=CREATED.map(json.dumps).map(str.encode), headers=HEADERS)
 @example(201, b'{"ProxySession": {"ProxySessionId": "a", "Name": "\\ud800"}}', [])
 @example(201, b'{"ProxySession": {"ProxySessionId": "a", "ProxySessionId": "b"}}', [])
@@ -317,7 +317,7 @@ def test_a_session_reads_as_botocore_has_it(world, status, body, headers):
     assert ours == theirs
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     status=st.sampled_from([200, 202, 204, 301, 307, 400, 401, 403, 404, 408, 409, 413, 429])
     | st.sampled_from([201, 500, 502, 503, 504]),

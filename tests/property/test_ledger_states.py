@@ -158,7 +158,7 @@ class LifeOfJobs(RuleBasedStateMachine):
 
 
 TestLifeOfJobs = LifeOfJobs.TestCase
-TestLifeOfJobs.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestLifeOfJobs.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 def test_the_table_covers_every_state_and_ends_in_settled_ones() -> None:

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from provisioner.errors import InputRefusedError
@@ -19,7 +19,6 @@ from provisioner.session import (
 from provisioner.settings import InputSettings
 from provisioner.source import open_source
 
-patient = settings(deadline=None)
 HEADER = "participant_1,participant_2,voice_connector_id,name,job_id,note\n"
 COLUMNS = (
     "participant_1",
@@ -101,7 +100,6 @@ def as_jsonl(written):
     )
 
 
-@patient
 @given(content=st.binary(), file_format=st.sampled_from(["csv", "tsv", "jsonl"]))
 @example(content=b'participant_1,participant_2\n"', file_format="csv")
 @example(content=b"\xff\xfe\x00\xd8", file_format="csv")
@@ -114,19 +112,16 @@ def test_no_bytes_raise_anything_but_a_refusal(content, file_format):
     assert_sound(rows)
 
 
-@patient
 @given(body=st.binary(max_size=300), mark=st.sampled_from([b"", b"\xef\xbb\xbf"]))
 def test_no_bytes_below_a_header_raise(body, mark):
     assert_sound(read(mark + HEADER.encode() + body, "csv"))
 
 
-@patient
 @given(text=st.text(alphabet='",;\n\r+0123 \0ab', max_size=200))
 def test_no_text_below_a_header_raises(text):
     assert_sound(read((HEADER + text).encode(), "csv"))
 
 
-@patient
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(),
@@ -150,7 +145,6 @@ def assert_sound(rows):
         json.loads(row.cells)
 
 
-@patient
 @given(
     written=jobs,
     delimiter=st.sampled_from(",;\t|"),
@@ -165,7 +159,6 @@ def test_jobs_written_as_csv_read_back_as_the_same_requests(written, delimiter, 
     assert [json.loads(row.cells)[-1] for row in rows] == [note for _, note in written]
 
 
-@patient
 @given(written=jobs)
 def test_a_job_has_one_key_in_either_format(written):
     from_csv = read(as_csv(written).encode(), "csv")
@@ -174,7 +167,6 @@ def test_a_job_has_one_key_in_either_format(written):
     assert [row.request for row in from_csv] == [row.request for row in from_jsonl]
 
 
-@patient
 @given(written=jobs, repeats=st.integers(1, 3))
 def test_a_row_is_read_alike_however_often_its_like_came_before(written, repeats):
     rows = read(as_csv(written * repeats).encode(), "csv")
