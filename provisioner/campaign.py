@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from provisioner.errors import InputRefusedError, ProvisionerError, UsageError
-from provisioner.intake import IntakePolicy, ProblemSink, admit, refuse_too_many
+from provisioner.intake import IntakePolicy, ProblemSink, Stoppable, admit, refuse_too_many
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, SqliteReader
 from provisioner.ports import Source
@@ -84,12 +85,17 @@ def write_campaign(
     return summary
 
 
-def enrol(core: SqliteLedger, settings: Settings, on_problem: ProblemSink) -> CampaignRecord:
+def enrol(
+    core: SqliteLedger,
+    settings: Settings,
+    on_problem: ProblemSink,
+    stopped: Callable[[], bool] = lambda: False,
+) -> CampaignRecord:
     """The campaign to run, recorded from the job file or found by name; failed rows requeued."""
     if settings.input is None:
         campaign = _recorded(core, settings)
     else:
-        source = open_source(settings.input)
+        source = Stoppable(open_source(settings.input), stopped)
         policy = IntakePolicy(
             skip_invalid=settings.skip_invalid,
             extend=settings.extend,

@@ -9,6 +9,7 @@ ProvisionerError            1
 │   └── ConnectorError     69   a connector is missing or disabled
 ├── CannotWriteError       74   the ledger or the results cannot be written
 ├── LedgerLockedError      75   another run holds the ledger
+├── StoppedError           75   asked to stop before anything was recorded
 ├── CredentialsError       77   no credentials, or they may not make the call
 └── ConfigurationError     78   a setting that cannot be used
 """
@@ -98,6 +99,12 @@ class CannotWriteError(ProvisionerError):
 
 class LedgerLockedError(ProvisionerError):
     """Another process holds the ledger."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class StoppedError(ProvisionerError):
+    """Asked to stop while the job file was being recorded; nothing of it was."""
 
     exit_code = ExitCode.STOPPED_EARLY
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import TypeAlias
 
 import msgspec
 
-from provisioner.errors import InputRefusedError, TooManyRowsError
+from provisioner.errors import InputRefusedError, StoppedError, TooManyRowsError
 from provisioner.job import Problem, Row
 from provisioner.ports import Intake, Registry, Source
-from provisioner.record import CampaignRecord, Holder, NewCampaign, Recorded
+from provisioner.readahead import ReadAhead
+from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
 from provisioner.session import session_name
 
-_ROWS_AT_ONCE = 1_000
+_ROWS_AT_ONCE = 2_048
+_BATCHES_AHEAD = 2
 
 ProblemSink: TypeAlias = Callable[[Problem], None]
 
@@ -28,6 +30,34 @@ class IntakePolicy(msgspec.Struct, frozen=True, kw_only=True):
     skip_invalid: bool = False
     extend: bool = False
     max_rows: int | None = None
+
+
+class Stoppable:
+    """A source that gives no further row once `stopped`.
+
+    Raises:
+        StoppedError: from `rows`.
+    """
+
+    def __init__(self, source: Source, stopped: Callable[[], bool]) -> None:
+        self._source = source
+        self._stopped = stopped
+        self.name = source.name
+        self.sha256 = source.sha256
+
+    def rows(self) -> Iterator[Row]:
+        """The source's."""
+        for row in self._source.rows():
+            if self._stopped():
+                raise StoppedError(
+                    f"stopped while {self.name} was being recorded; nothing was recorded or sent",
+                    hint="run the same command again",
+                )
+            yield row
+
+    def layout(self) -> Layout:
+        """The source's."""
+        return self._source.layout()
 
 
 def admit(
@@ -65,12 +95,13 @@ def admit(
 
 def record(source: Source, intake: Intake, campaign_name: str, on_problem: ProblemSink) -> Recorded:
     """Add every row of a source to an intake, named; the tally in rows."""
-    for rows in _batches(_named(row, campaign_name) for row in source.rows()):
-        for row in rows:
-            for problem in row.problems:
+    with ReadAhead(_batches(source.rows(), campaign_name), _BATCHES_AHEAD) as batches:
+        for rows in batches:
+            for row in rows:
+                for problem in row.problems:
+                    on_problem(problem)
+            for problem in intake.add(rows):
                 on_problem(problem)
-        for problem in intake.add(rows):
-            on_problem(problem)
     return intake.recorded()
 
 
@@ -133,7 +164,7 @@ def _named(row: Row, campaign_name: str) -> Row:
     return msgspec.structs.replace(row, request=msgspec.structs.replace(row.request, name=name))
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row], campaign_name: str) -> Generator[list[Row]]:
     stream = iter(rows)
-    while batch := list(islice(stream, _ROWS_AT_ONCE)):
+    while batch := [_named(row, campaign_name) for row in islice(stream, _ROWS_AT_ONCE)]:
         yield batch

@@ -70,16 +70,20 @@ async def provision(
         TooManyRowsError: an InputRefusedError; nothing new was recorded, either.
         CannotWriteError: the ledger or the results; what was recorded is safe.
         LedgerLockedError: another process is running on the ledger.
+        StoppedError: `stop` was set while a job file was being recorded; nothing of it was.
         ConfigurationError, UsageError: settings that cannot be used.
     """
     refuse_haste(settings)
     tally = tally or RunTally()
-    ending = Stop(stop or anyio.Event())
+    stop = stop or anyio.Event()
+    ending = Stop(stop)
     deadline = deadline_watch(settings, tally, ending, SystemClock().time())
     halt = HaltWatch(settings.halt, ending)
     emit = each_of(tally, on_event or _ignore, halt, deadline or _ignore)
     with SqliteLedger(ledger_path(settings.ledger)) as core:
-        campaign = await anyio.to_thread.run_sync(enrol, core, settings, on_problem or _ignore)
+        campaign = await anyio.to_thread.run_sync(
+            enrol, core, settings, on_problem or _ignore, stop.is_set
+        )
         core.select(campaign.id)
         ensure_writable(out_folder(settings, campaign.name))
         with ungrouped():

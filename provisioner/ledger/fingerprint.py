@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zlib import crc32
 
-from provisioner.session import pair
-
 
 def fingerprint(name: str | None, numbers: Iterable[str]) -> int:
     """32 bits of a session's Name and its numbers, in no order, with or without their `+`.
 
     Equal fingerprints prove nothing: they say which few jobs to compare with.
     """
-    return crc32(" ".join((name or "", *sorted(pair(numbers)))).encode("utf-8", "surrogatepass"))
+    plain = sorted([number.lstrip("+") for number in numbers])
+    return crc32(" ".join((name or "", *plain)).encode("utf-8", "surrogatepass"))

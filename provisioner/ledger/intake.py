@@ -6,6 +6,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,9 +20,10 @@ from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
 from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
-from provisioner.session import mask_numbers
+from provisioner.session import SessionRequest, mask_numbers
 
-_ENCODER = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
+_ROWS_AT_ONCE = 2_048
 _IDENTITY = "[0-9a-f]" * 32
 
 
@@ -57,11 +60,11 @@ class SqliteIntake:
     def add(self, rows: Sequence[Row]) -> list[Problem]:
         """Record rows; return the problems that only the whole file shows."""
         with writing(self._path):
-            turned_away = sum(row.request is None for row in rows)
-            inserted = self._insert(map(self._columns, rows))
-            self._tally["rejected"] += turned_away
-            self._tally["new"] += inserted - turned_away
-            return self._resolve(rows) if inserted < len(rows) else []
+            jobs = [self._job(row, row.request) for row in rows if row.request is not None]
+            new = self._insert(jobs)
+            self._tally["new"] += new
+            self._turn_away(row for row in rows if row.request is None)
+            return self._resolve(rows) if new < len(jobs) else []
 
     def recorded(self) -> Recorded:
         """The tally so far."""
@@ -75,9 +78,13 @@ class SqliteIntake:
 
     def held_by_another(self) -> Holder | None:
         """See the port."""
-        found = self._execute("held_by_another", after=self._last_before, identity=_IDENTITY)
-        held = found.fetchone()
-        return Holder(campaign=held[0], rows=held[1]) if held else None
+        for other, name in self._execute("unfinished_others").fetchall():
+            found = self._execute(
+                "count_held", other=other, after=self._last_before, identity=_IDENTITY
+            )
+            if rows := found.fetchone()[0]:
+                return Holder(campaign=name, rows=rows)
+        return None
 
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable."""
@@ -85,7 +92,7 @@ class SqliteIntake:
             self._part_with_what_is_gone(layout)
             self._execute(
                 "finish_campaign",
-                layout=_ENCODER.encode(layout).decode(),
+                layout=_encode(layout).decode(),
                 connectors=json.dumps(sorted(self._connectors)),
             )
             self._connection.execute("COMMIT")
@@ -99,22 +106,34 @@ class SqliteIntake:
         self._execute("withdraw_sent")
         before = self._known.layout if self._known else layout
         if before.format == "csv" and before.columns != layout.columns:
-            self._execute("name_cells", columns=_ENCODER.encode(before.columns).decode())
+            self._execute("name_cells", columns=_encode(before.columns).decode())
 
-    def _columns(self, row: Row) -> tuple[object, ...]:
-        request = row.request
-        if request is None:
-            return self._turned_away(row, JobState.REJECTED, _texts(row.problems))
+    def _job(self, row: Row, request: SessionRequest) -> tuple[object, ...]:
         self._connectors.add(request.voice_connector_id)
         mark = fingerprint(request.name, request.participants)
-        return (*self._about(row, JobState.PENDING), None, _text(row), mark, row.cells)
+        return (row.number, row.key, _encode(request).decode(), mark, row.cells)
 
-    def _turned_away(self, row: Row, state: JobState, why: str) -> tuple[object, ...]:
-        return (*self._about(row, state), why, None, None, row.cells)
+    def _insert(self, jobs: Sequence[tuple[object, ...]]) -> int:
+        """How many of the jobs are new; in few statements, each as long as a power of two."""
+        inserted = start = 0
+        while rest := len(jobs) - start:
+            rows = min(_ROWS_AT_ONCE, 1 << rest.bit_length() - 1)
+            columns = [self._last_before, self._id, self._recording]
+            columns += chain.from_iterable(jobs[start : start + rows])
+            inserted += self._connection.execute(_insertion(rows), columns).rowcount
+            start += rows
+        return inserted
 
-    def _about(self, row: Row, state: JobState) -> tuple[object, ...]:
-        job_id = self._last_before + row.number
-        return (job_id, self._id, row.number, row.key, state, self._recording)
+    def _turn_away(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._tally["rejected"] += 1
+            self._keep(row, JobState.REJECTED, _texts(row.problems))
+
+    def _keep(self, row: Row, state: JobState, why: str) -> None:
+        """Keep a row that is no job, and why it is none."""
+        about = (self._last_before + row.number, self._id, row.number, row.key, state)
+        columns = (*about, self._recording, why, row.cells)
+        self._connection.execute(SQL["insert_turned_away"], columns)
 
     def _resolve(self, rows: Sequence[Row]) -> list[Problem]:
         """What becomes of those rows of a batch whose identity was taken; their problems."""
@@ -126,17 +145,18 @@ class SqliteIntake:
             earlier = known[row.key]
             if (earlier.recording, earlier.number) == (self._recording, row.number):
                 continue
-            kind = clash(_text(row), earlier, self._recording)
+            text = _encode(row.request).decode()
+            kind = clash(text, earlier, self._recording)
             if kind is Clash.REUSED:
                 problems.append(self._reused(row, earlier))
-            self._settle(kind, row, earlier)
+            self._settle(kind, row, row.request, earlier)
             if kind in {Clash.SEEN_AGAIN, Clash.CORRECTED}:
                 known[row.key] = msgspec.structs.replace(
-                    earlier, recording=self._recording, number=row.number, request=_text(row)
+                    earlier, recording=self._recording, number=row.number, request=text
                 )
         return problems
 
-    def _settle(self, kind: Clash, row: Row, earlier: Known) -> None:
+    def _settle(self, kind: Clash, row: Row, request: SessionRequest, earlier: Known) -> None:
         match kind:
             case Clash.SEEN_AGAIN:
                 self._tally["same"] += 1
@@ -145,30 +165,26 @@ class SqliteIntake:
                 self._tally["new"] += 1
                 self._corrected += 1
                 self._connection.execute(SQL["forget_job"], (earlier.id,))
-                self._insert([self._columns(row)])
+                self._insert([self._job(row, request)])
             case Clash.DUPLICATE:
                 self._tally["duplicates"] += 1
                 why = f"the same job as row {earlier.number}, which counts"
-                self._insert([self._turned_away(row, JobState.DUPLICATE, why)])
+                self._keep(row, JobState.DUPLICATE, why)
             case Clash.REUSED:
                 self._tally["rejected"] += 1
-                why = self._reused(row, earlier).message
-                self._insert([self._turned_away(row, JobState.REJECTED, why)])
+                self._keep(row, JobState.REJECTED, self._reused(row, earlier).message)
 
     def _again(self, row: Row, earlier: Known) -> None:
         self._connection.execute(
             SQL["seen_again"], (row.number, self._recording, row.cells, earlier.id)
         )
 
-    def _insert(self, rows: Iterable[tuple[object, ...]]) -> int:
-        return self._connection.executemany(SQL["insert_row"], rows).rowcount
-
     def _execute(self, statement: str, **parameters: object) -> sqlite3.Cursor:
         about = {"campaign_id": self._id, "recording": self._recording}
         return self._connection.execute(SQL[statement], about | parameters)
 
     def _jobs_with_keys(self, keys: Sequence[str]) -> dict[str, Known]:
-        found = self._execute("jobs_with_keys", keys=_ENCODER.encode(keys).decode())
+        found = self._execute("jobs_with_keys", keys=_encode(keys).decode())
         return {row[0]: _known(*row[1:]) for row in found}
 
     def _reused(self, row: Row, earlier: Known) -> Problem:
@@ -191,8 +207,9 @@ def _known(*columns: Any) -> Known:  # noqa: ANN401  # SQLite's columns
     return Known(job_id, number, recording, request, attempts, JobState(state))
 
 
-def _text(row: Row) -> str:
-    return _ENCODER.encode(row.request).decode()
+@cache
+def _insertion(rows: int) -> str:
+    return SQL["insert_jobs"].replace("{rows}", ",".join(["(?, ?, ?, ?, ?)"] * rows))
 
 
 def _texts(problems: Sequence[Problem]) -> str:

@@ -24,7 +24,7 @@ ORDER BY id
 
 -- name: unfinished_with_input
 SELECT name, (SELECT count(*) FROM jobs WHERE campaign_id = campaigns.id
-              AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review')) AS unsettled
+              AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review')) AS unsettled
 FROM campaigns
 WHERE input_sha256 = :input_sha256 AND name <> :name AND unsettled > 0
 ORDER BY id
@@ -39,10 +39,17 @@ FROM jobs
 WHERE campaign_id = :campaign_id AND problem IS NULL
     AND key IN (SELECT value FROM json_each(:keys))
 
--- name: insert_row
-INSERT INTO jobs (id, campaign_id, number, key, state, recording, problem, request, fingerprint, cells)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: insert_jobs
+-- FAIL needs no journal of the statement: whatever fails undoes the whole recording.
+INSERT OR FAIL INTO jobs (id, campaign_id, number, key, state, recording, request, fingerprint, cells)
+SELECT ?1 + column1, ?2, column1, column2, 'pending', ?3, column3, column4, column5
+FROM (VALUES {rows})
+WHERE true
 ON CONFLICT (campaign_id, key) WHERE problem IS NULL DO NOTHING
+
+-- name: insert_turned_away
+INSERT INTO jobs (id, campaign_id, number, key, state, recording, problem, cells)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: seen_again
 UPDATE jobs
@@ -72,6 +79,7 @@ UPDATE jobs SET state = 'ambiguous' WHERE state = 'in_flight'
 -- name: count_failed
 SELECT count(*) FROM jobs
 WHERE campaign_id = :campaign_id AND state = 'failed'
+    AND recording = (SELECT recording FROM campaigns WHERE id = :campaign_id)
     AND (:code = '*'
          OR :code = (SELECT error_code FROM attempts WHERE attempts.id = jobs.last_attempt))
 
@@ -160,20 +168,29 @@ FROM (SELECT json_extract(request, '$.ExpiryMinutes') AS expiry FROM jobs WHERE 
 -- name: last_job
 SELECT coalesce(max(id), 0) FROM jobs
 
--- name: held_by_another
+-- name: unfinished_others
+SELECT id, name
+FROM campaigns
+WHERE id <> :campaign_id AND EXISTS (
+    SELECT 1 FROM jobs
+    WHERE campaign_id = campaigns.id
+        AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review'))
+ORDER BY id
+
+-- name: count_held
 -- A key that is no job_id is made from the whole request: two of those are compared as they are.
-SELECT campaigns.name, count(*)
-FROM (SELECT campaign_id, key, json_remove(request, '$.Name') AS content
+WITH theirs AS MATERIALIZED (
+    SELECT json_remove(request, '$.Name') AS content, key, key GLOB :identity AS made
+    FROM jobs
+    WHERE campaign_id = :other
+        AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review')
+)
+SELECT count(*)
+FROM (SELECT json_remove(request, '$.Name') AS content, key, key GLOB :identity AS made
       FROM jobs
-      WHERE campaign_id <> :campaign_id
-          AND state IN ('pending', 'in_flight', 'ambiguous', 'needs_review')) AS theirs
-JOIN jobs AS ours ON json_remove(ours.request, '$.Name') = content
-    AND (ours.key = theirs.key OR (ours.key GLOB :identity) <> (theirs.key GLOB :identity))
-JOIN campaigns ON campaigns.id = theirs.campaign_id
-WHERE ours.campaign_id = :campaign_id AND ours.id > :after AND ours.problem IS NULL
-GROUP BY campaigns.id
-ORDER BY campaigns.id
-LIMIT 1
+      WHERE campaign_id = :campaign_id AND id > :after AND problem IS NULL) AS ours
+WHERE (content, key) IN (SELECT content, key FROM theirs)
+    OR (content, NOT made) IN (SELECT content, made FROM theirs)
 
 -- name: forget_unsent
 DELETE FROM jobs

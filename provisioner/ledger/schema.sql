@@ -1,4 +1,5 @@
 -- Version 1. One writer; states and their transitions are provisioner.job's.
+-- Checks and partial indexes say OR, not IN: SQLite builds a table for each IN, a row at a time.
 CREATE TABLE campaigns (
     id           INTEGER PRIMARY KEY,
     name         TEXT    NOT NULL UNIQUE,
@@ -20,9 +21,7 @@ CREATE TABLE jobs (
     campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
     number       INTEGER NOT NULL,
     key          TEXT,
-    state        TEXT    NOT NULL CHECK (state IN ('pending', 'in_flight', 'ambiguous', 'created',
-                                                   'failed', 'needs_review', 'withdrawn', 'rejected',
-                                                   'duplicate')),
+    state        TEXT    NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,
     last_attempt INTEGER,
     recording    INTEGER NOT NULL,
@@ -30,7 +29,10 @@ CREATE TABLE jobs (
     request      TEXT,
     fingerprint  INTEGER,
     cells        TEXT    NOT NULL,
-    CHECK ((problem IS NULL) = (request IS NOT NULL AND key IS NOT NULL))
+    CHECK ((problem IS NULL) = (request IS NOT NULL AND key IS NOT NULL)),
+    CHECK (state = 'pending' OR state = 'in_flight' OR state = 'created' OR state = 'failed'
+           OR state = 'ambiguous' OR state = 'needs_review' OR state = 'withdrawn'
+           OR state = 'rejected' OR state = 'duplicate')
 ) STRICT;
 
 CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
@@ -43,7 +45,8 @@ CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
     job_id     INTEGER NOT NULL REFERENCES jobs (id),
     number     INTEGER NOT NULL,
-    state      TEXT    NOT NULL CHECK (state IN ('open', 'unknown', 'created', 'not_created')),
+    state      TEXT    NOT NULL CHECK (state = 'open' OR state = 'created'
+                                       OR state = 'not_created' OR state = 'unknown'),
     opened_at  REAL    NOT NULL,
     closed_at  REAL,
     answered   INTEGER NOT NULL DEFAULT 0,
@@ -62,7 +65,7 @@ CREATE TABLE attempts (
 
 -- The database itself refuses a second request for a job that has, or may have, a session.
 CREATE UNIQUE INDEX attempts_at_most_one ON attempts (job_id)
-    WHERE state IN ('open', 'unknown', 'created');
+    WHERE state = 'open' OR state = 'unknown' OR state = 'created';
 
 CREATE INDEX attempts_unavailable ON attempts (job_id) WHERE status = 503;
 

@@ -26,7 +26,7 @@ from provisioner import (
 from provisioner.emulator.faults import FaultKind, FaultPlan, parse_faults
 from provisioner.emulator.http import RunningServer, serve
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
-from provisioner.errors import InputRefusedError, TooManyRowsError, UsageError
+from provisioner.errors import InputRefusedError, StoppedError, TooManyRowsError, UsageError
 from provisioner.events import CallSent, RunFinished, RunStarted
 from provisioner.halting import parse_halt
 from provisioner.job import Problem
@@ -90,14 +90,27 @@ async def test_a_run_tells_the_problems_of_its_file(jobs: Path, server: RunningS
     assert {problem.line for problem in problems} == {1}
 
 
-async def test_a_run_told_to_stop_before_it_begins_sends_nothing(
+async def test_a_recorded_run_told_to_stop_before_it_begins_sends_nothing(
     jobs: Path, server: RunningServer
 ) -> None:
+    await provision(night(jobs, server.url, limit=5))
     stop = anyio.Event()
     stop.set()
     result = await provision(night(jobs, server.url), stop=stop)
     assert result.exit_code is ExitCode.STOPPED_EARLY
-    assert result.summary.counts["pending"] == 30
+    assert result.summary.counts["pending"] == 25
+
+
+async def test_a_run_told_to_stop_while_its_file_is_recorded_records_nothing(
+    jobs: Path, server: RunningServer
+) -> None:
+    stop = anyio.Event()
+    stop.set()
+    with pytest.raises(StoppedError) as stopped:
+        await provision(night(jobs, server.url), stop=stop)
+    assert stopped.value.exit_code is ExitCode.STOPPED_EARLY
+    with pytest.raises(InputRefusedError, match="no campaign"):
+        await provision(Settings(campaign="night", ledger=str(jobs.parent / "ledger.db")))
 
 
 @pytest.mark.parametrize("preflight", [True, False])
