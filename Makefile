@@ -20,11 +20,13 @@ test: $(VENV)/.dev
 check: test
 
 # Simulated nights, as many as asked for, on every core; ABLATIONS=1 adds the other kinds of nights
-# and takes each safeguard away. Cut short, it goes on where it was: out/simulation.json.
+# and takes each safeguard away, PUBLISH=1 puts the figures into docs/guarantees.md. Cut short, or
+# ended by SECONDS (exit code 75), it goes on where it was: out/simulation.json.
 SEEDS ?= 1000
 simulate: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(ABLATIONS),--every-step 80 --losses 1000 --ablations)
+	  $(if $(ABLATIONS),--every-step 80 --losses 1000 --ablations) \
+	  $(if $(PUBLISH),--publish docs/guarantees.md)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--ablations", action="store_true")
     parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--into", type=Path, default=Path("out/simulation.json"))
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="put the figures there, too")
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return _replay(arguments)
@@ -54,7 +55,10 @@ def main() -> int:
     }
     wanted = {kind: seeds for kind, seeds in wanted.items() if seeds}
     campaign = Campaign(wanted, arguments.into, arguments.seconds)
-    return campaign.run(ablations=arguments.ablations)
+    code = campaign.run(ablations=arguments.ablations)
+    if arguments.publish:
+        campaign.publish(arguments.publish)
+    return code
 
 
 def _replay(arguments: argparse.Namespace) -> int:
