@@ -25,6 +25,20 @@ def parse_time(text: str) -> time:
     return time(int(found[1]), int(found[2]))
 
 
+def parse_moment(text: str) -> time | datetime:
+    """A time of day, or a date with it: `18:00`, `2026-11-25 18:00`; with an offset, if given one.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return datetime.fromisoformat(text.strip()) if "-" in text else parse_time(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no moment; write it like 18:00 or 2026-11-25 18:00"
+        ) from None
+
+
 def zone_named(name: str | None) -> tzinfo | None:
     """A time zone by its IANA name, such as `Europe/Berlin`; None stays None, the machine's own.
 
@@ -53,6 +67,13 @@ def next_time(at: time, zone: tzinfo | None, after: float) -> float:
         for fold in _FOLDS
     )
     return min(each for moment in moments for each in _comings(moment) if each > after)
+
+
+def moment_after(moment: time | datetime, zone: tzinfo | None, after: float) -> float:
+    """Epoch seconds of a date, or of the next such time of day later than `after`."""
+    if isinstance(moment, time):
+        return next_time(moment, zone, after)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 
 def told(at: float, zone: tzinfo | None) -> str:

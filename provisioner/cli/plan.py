@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from provisioner.cli import options as opt
+from provisioner.cli.values import Moment
 
 
 @click.command(
@@ -14,18 +15,29 @@ from provisioner.cli import options as opt
     epilog="""\b
 Examples:
   provisioner plan jobs/campaign.csv
-  provisioner plan jobs/campaign.csv --rate 50 --json""",
+  provisioner plan jobs/campaign.csv --rate 50 --json
+  provisioner plan jobs/campaign.csv --rate 20 --deadline 06:00 --needed-until 20:00""",
 )
 @click.argument("jobs")
 @opt.config
 @opt.ledger
 @opt.campaign
 @opt.rate
+@opt.window_options
+@opt.option(
+    "--needed-until",
+    type=Moment(),
+    metavar="TIME",
+    help="Warn of sessions that would be closed by then: HH:MM, or a date with it.",
+)
 @opt.input_options
 @opt.option("--skip-invalid", is_flag=True, help="Plan without the invalid rows.")
 @opt.json_output
 def plan(jobs: str, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
-    """Tell what a run of JOBS would do, how long it would take and when its sessions close."""
+    """Tell what a run of JOBS would do, how long it would take and when its sessions close.
+
+    Without --rate the one learned last counts, where the ledger has one.
+    """
     from provisioner.cli.planning import report_plan  # noqa: PLC0415  # keeps --help light
 
     return report_plan(jobs, options)

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from datetime import tzinfo
 from typing import Any, cast
 
 import msgspec
 
 from provisioner.cli.inspection import Inspection, looked_at
-from provisioner.cli.settings import input_settings
+from provisioner.cli.settings import deadline, input_settings
 from provisioner.cli.speech import show, tell
 from provisioner.errors import ExitCode
 from provisioner.job import JobState, Problem
-from provisioner.ledger import Expiries, ledger_path, open_reader
+from provisioner.ledger import Closings, Forecast, ledger_path, open_reader
 from provisioner.report import render_problems, seconds_text
 from provisioner.settings import Settings
+from provisioner.wall_time import moment_after, told, zone_named
 
-_MINUTE = 60.0
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run would go: `rate` calls/s from `start` on, until `deadline` if there is one.
+
+    Times are epoch seconds. Without a rate nobody can tell how long it takes.
+    """
+
+    rate: float | None
+    start: float
+    deadline: float | None
+
+    def seconds(self, rows: int) -> float | None:
+        """How long so many rows take."""
+        return None if self.rate is None else rows / self.rate
+
+    def late(self, rows: int) -> int | None:
+        """How many of them miss the deadline; None without one, or a rate."""
+        if self.rate is None or self.deadline is None:
+            return None
+        return max(rows - int((self.deadline - self.start) * self.rate), 0)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run would do, in rows but for `seconds`, `rate` (calls/s) and the epoch times.
 
-    `recorded` are the file's jobs that the campaign already has, by state. `first_close` and
-    `last_close` bound when the sessions close whose rows say how long they live; `expiry_unset`
-    rows leave that to their connector. `rate` is what was asked for, or what the ledger knows of a
-    lane; without either nobody can tell how long it takes.
+    `recorded` are the file's jobs that the campaign already has, by state. `rate` is what was
+    asked for, or what the ledger knows of a lane. `late` rows miss the `deadline`. `closings` tells
+    when the sessions still to be created will close, and how many before `needed_until`.
     """
 
     input: Inspection
@@ -35,47 +56,51 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
     start: float
     end: float | None
-    first_close: float | None
-    last_close: float | None
-    expiry_unset: int
+    deadline: float | None
+    late: int | None
+    needed_until: float | None
+    closings: Closings
 
 
 def report_plan(jobs: str, options: dict[str, Any]) -> int:
     """The plan on stdout, problems of the file on stderr; 65 if a run would refuse its rows."""
     settings = Settings(input=input_settings(jobs, options), campaign=options["campaign"])
+    zone = zone_named(options["time_zone"])
 
     def on_problem(problem: Problem) -> None:
         for line in render_problems(jobs, [problem]):
             tell(line)
 
     with looked_at(settings, on_problem) as (forecast, found):
-        recorded = forecast.overlap(ledger_path(options["ledger"]))
-        plan = _plan(found, recorded, forecast.expiries(), _rate(options), time.time())
-    show(msgspec.json.encode(plan) if options["json"] else _text(plan))
+        plan = _plan(forecast, found, options, zone)
+    show(msgspec.json.encode(plan) if options["json"] else "\n".join(_lines(plan, zone)))
     return ExitCode.OK if options["skip_invalid"] else found.exit_code
 
 
 def _plan(
-    found: Inspection,
-    recorded: dict[JobState, int],
-    expiries: Expiries,
-    rate: float | None,
-    now: float,
+    forecast: Forecast, found: Inspection, options: dict[str, Any], zone: tzinfo | None
 ) -> Plan:
-    to_send = found.valid - sum(recorded.values()) + recorded.get(JobState.PENDING, 0)
-    seconds = None if rate is None else to_send / rate
-    end = None if seconds is None else now + seconds
+    recorded = forecast.overlap(ledger_path(options["ledger"]))
+    again = sum(recorded.get(state, 0) for state in (JobState.PENDING, JobState.WITHDRAWN))
+    to_send = found.valid - sum(recorded.values()) + again
+    now = time.time()
+    pace = Pace(rate=_rate(options), start=now, deadline=deadline(options, now))
+    seconds = pace.seconds(to_send)
+    end = now + (seconds or 0.0)
+    moment = options["needed_until"]
+    needed_until = None if moment is None else moment_after(moment, zone, end)
     return Plan(
         input=found,
         recorded=recorded,
         to_send=to_send,
-        rate=rate,
+        rate=pace.rate,
         seconds=None if seconds is None else round(seconds, 3),
         start=now,
-        end=end,
-        first_close=_after(now, expiries.shortest),
-        last_close=None if end is None else _after(end, expiries.longest),
-        expiry_unset=expiries.unset,
+        end=None if seconds is None else end,
+        deadline=pace.deadline,
+        late=pace.late(to_send),
+        needed_until=needed_until,
+        closings=forecast.closings(start=now, rate=pace.rate, needed_until=needed_until),
     )
 
 
@@ -88,31 +113,39 @@ def _rate(options: dict[str, Any]) -> float | None:
         return next((learned.rate for learned in reader.rates()), None)
 
 
-def _duration(plan: Plan) -> str:
+def _lines(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
+    yield str(plan.input)
+    for state, count in plan.recorded.items():
+        yield f"  {count:>9,}  {_RECORDED[state]}"
+    yield f"  {plan.to_send:>9,}  to send{_duration(plan, zone)}"
+    if plan.late:
+        yield f"  {plan.late:>9,}  of them miss the deadline {told(plan.deadline or 0.0, zone)}"
+    yield from _closings(plan, zone)
+
+
+def _duration(plan: Plan, zone: tzinfo | None) -> str:
     if plan.rate is None or plan.seconds is None or plan.end is None:
         return "; how fast, the first run learns"
     return (
         f": {seconds_text(plan.seconds)} at {plan.rate:.4g}/s, "
-        f"done by {_local(plan.end)} if started now"
+        f"done by {told(plan.end, zone)} if started now"
     )
 
 
-def _after(start: float, minutes: int | None) -> float | None:
-    return None if minutes is None else start + minutes * _MINUTE
-
-
-def _text(plan: Plan) -> str:
-    lines = [str(plan.input)]
-    lines += [f"  {count:>9,}  {_RECORDED[state]}" for state, count in plan.recorded.items()]
-    lines.append(f"  {plan.to_send:>9,}  to send{_duration(plan)}")
-    if plan.first_close is not None and plan.last_close is not None:
-        lines.append(f"Sessions close from {_local(plan.first_close)} to {_local(plan.last_close)}")
-    if plan.expiry_unset:
-        lines.append(
-            f"{plan.expiry_unset:,} rows have no expiry_minutes: "
+def _closings(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
+    closings = plan.closings
+    if closings.first is not None and closings.last is not None:
+        yield f"Sessions close from {told(closings.first, zone)} to {told(closings.last, zone)}."
+    if closings.unknown:
+        yield (
+            f"{closings.unknown:,} rows have no expiry_minutes: "
             "their sessions live as long as their connector's default says"
         )
-    return "\n".join(lines)
+    if closings.early and plan.needed_until is not None:
+        yield (
+            f"Warning: {closings.early:,} sessions will have closed before "
+            f"{told(plan.needed_until, zone)}: start later, or raise --expiry-minutes"
+        )
 
 
 _RECORDED = {
@@ -122,8 +155,5 @@ _RECORDED = {
     JobState.CREATED: "created already",
     JobState.FAILED: "failed, sent again with --retry-failed only",
     JobState.NEEDS_REVIEW: "need review",
+    JobState.WITHDRAWN: "tried before they left the file, pending again",
 }
-
-
-def _local(epoch: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import click
 
 if TYPE_CHECKING:
-    from datetime import time
+    from datetime import datetime, time
 
     from provisioner.halting import HaltRule
 
@@ -68,6 +68,26 @@ class TimeOfDay(click.ParamType["time"]):
 
         try:
             return parse_time(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Moment(click.ParamType["time | datetime"]):
+    """A time such as `18:00`, or a date with one."""
+
+    name = "moment"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> time | datetime:
+        """The time, or the date with it; fails with what they look like."""
+        from provisioner.wall_time import parse_moment  # noqa: PLC0415  # keeps --help light
+
+        try:
+            return parse_moment(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

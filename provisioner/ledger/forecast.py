@@ -16,12 +16,17 @@ from provisioner.ledger.statements import SQL
 from provisioner.record import NewCampaign
 
 
-class Expiries(msgspec.Struct, frozen=True, kw_only=True):
-    """ExpiryMinutes over the jobs: how many leave it to the connector, the least, the most."""
+class Closings(msgspec.Struct, frozen=True, kw_only=True):
+    """When the sessions to be created will close, epoch seconds.
 
-    unset: int
-    shortest: int | None
-    longest: int | None
+    `first` and `last` are None where nothing is known of any. `early` will be closed by the time
+    they are needed until; of `unknown` nobody knows how long their connector lets them live.
+    """
+
+    first: float | None
+    last: float | None
+    early: int
+    unknown: int
 
 
 class Forecast:
@@ -34,9 +39,13 @@ class Forecast:
         self._connection = connection
         self._campaign = campaign
         self.intake = SqliteIntake(connection, "in the temporary folder", campaign)
+        connection.execute(SQL["default_expiries"])
 
     def overlap(self, ledger: Path) -> dict[JobState, int]:
         """The jobs that the campaign of this name already has in `ledger`, by state.
+
+        From then on they count as what they are there, and connectors' default expiries are known
+        from the sessions they gave.
 
         Raises:
             ConfigurationError: the file is no ledger of this version.
@@ -45,13 +54,26 @@ class Forecast:
             return {}
         connect_to_read(ledger).close()
         self._connection.execute(SQL["attach"], {"uri": read_only_uri(ledger)})
-        found = self._connection.execute(SQL["overlap"], {"name": self._campaign.name})
+        name = {"name": self._campaign.name}
+        found = self._connection.execute(SQL["overlap"], name).fetchall()
+        self._connection.execute(SQL["mark_recorded"], name)
+        self._connection.execute(SQL["learn_default_expiries"])
         return {JobState(state): count for state, count in found}
 
-    def expiries(self) -> Expiries:
-        """How long the sessions will live."""
-        jobs, given, shortest, longest = self._connection.execute(SQL["expiries"]).fetchone()
-        return Expiries(unset=jobs - given, shortest=shortest, longest=longest)
+    def closings(self, *, start: float, rate: float | None, needed_until: float | None) -> Closings:
+        """When the sessions close if the first is created at `start` and `rate` a second follow.
+
+        Times are epoch seconds. Without a rate all of them count as created at `start`.
+        """
+        jobs, known, first, last, early = self._connection.execute(
+            SQL["closings"],
+            {
+                "start": start,
+                "interval": 1 / rate if rate else 0.0,
+                "needed_until": needed_until,
+            },
+        ).fetchone()
+        return Closings(first=first, last=last, early=early, unknown=jobs - known)
 
 
 @contextmanager

@@ -161,9 +161,36 @@ JOIN recorded.campaigns AS campaign ON campaign.id = theirs.campaign_id
 WHERE ours.problem IS NULL AND campaign.name = :name
 GROUP BY theirs.state
 
--- name: expiries
-SELECT count(*), count(expiry), min(expiry), max(expiry)
-FROM (SELECT json_extract(request, '$.ExpiryMinutes') AS expiry FROM jobs WHERE problem IS NULL)
+-- name: mark_recorded
+UPDATE jobs AS ours SET state = theirs.state
+FROM recorded.jobs AS theirs
+JOIN recorded.campaigns AS campaign ON campaign.id = theirs.campaign_id
+WHERE theirs.key = ours.key AND theirs.problem IS NULL AND ours.problem IS NULL
+    AND campaign.name = :name
+
+-- name: default_expiries
+CREATE TEMP TABLE default_expiries (connector TEXT PRIMARY KEY, minutes INTEGER)
+
+-- name: learn_default_expiries
+INSERT INTO temp.default_expiries
+SELECT connector, minutes
+FROM (SELECT json_extract(request, '$.VoiceConnectorId') AS connector,
+          json_extract(session, '$.ExpiryMinutes') AS minutes, max(id)
+      FROM (SELECT attempts.id, request, session
+            FROM recorded.attempts AS attempts
+            JOIN recorded.jobs AS jobs ON jobs.id = attempts.job_id
+            WHERE attempts.state = 'created'
+            ORDER BY attempts.id DESC LIMIT 10000)
+      WHERE json_extract(request, '$.ExpiryMinutes') IS NULL
+      GROUP BY connector)
+
+-- name: closings
+SELECT count(*), count(closes), min(closes), max(closes), coalesce(sum(closes < :needed_until), 0)
+FROM (SELECT :start + (row_number() OVER (ORDER BY id) - 1) * :interval
+          + 60.0 * coalesce(json_extract(request, '$.ExpiryMinutes'), minutes) AS closes
+      FROM jobs
+      LEFT JOIN temp.default_expiries ON connector = json_extract(request, '$.VoiceConnectorId')
+      WHERE problem IS NULL AND state IN ('pending', 'withdrawn'))
 
 -- name: last_job
 SELECT coalesce(max(id), 0) FROM jobs

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,41 @@ def test_plan_tells_when_sessions_close(terminal: Terminal) -> None:
     terminal.jobs(10)
     done = terminal("plan", "night.csv", "--expiry-minutes", 60)
     assert "Sessions close from" in done.stdout
+
+
+def test_plan_tells_the_rows_that_miss_the_deadline(terminal: Terminal) -> None:
+    terminal.jobs(50)
+    args = ("plan", "night.csv", "--rate", 10, "--max-duration", "3s")
+    found = json.loads(terminal(*args, "--json").stdout)
+    assert found["late"] == 20
+    assert found["deadline"] == pytest.approx(found["start"] + 3)
+    assert "20  of them miss the deadline" in terminal(*args).stdout
+    assert "miss" not in terminal("plan", "night.csv", "--rate", 10).stdout
+
+
+def test_plan_warns_of_sessions_that_close_too_early(terminal: Terminal) -> None:
+    terminal.jobs(10)
+    args = ("plan", "night.csv", "--expiry-minutes", 60, "--rate", 1, "--needed-until")
+    moment = datetime.now(UTC) + timedelta(minutes=60, seconds=5)
+    found = json.loads(terminal(*args, moment.isoformat(), "--json").stdout)
+    assert 2 <= found["closings"]["early"] <= 6
+    assert "Warning: 10 sessions will" in terminal(*args, "2130-01-01 06:00").stdout
+    assert "Warning" not in terminal(*args, "2020-01-01").stdout
+    assert terminal(*args, "tomorrow").returncode == 2
+
+
+def test_plan_knows_a_connectors_default_from_the_sessions_it_gave(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    terminal.jobs(1, "before.csv")
+    assert "live as long as their connector" in terminal("plan", "before.csv", "--rate", 1).stdout
+    terminal("run", "before.csv", "--endpoint-url", emulator.url, "--rate", 500)
+    terminal.jobs(10)
+    found = json.loads(terminal("plan", "night.csv", "--rate", 1, "--json").stdout)
+    closings = found["closings"]
+    assert closings["unknown"] == 0
+    assert closings["first"] == pytest.approx(found["start"] + 3600)
+    assert closings["last"] == pytest.approx(found["start"] + 3600 + 9)
 
 
 def test_plan_refuses_invalid_rows_as_a_run_would(terminal: Terminal) -> None:

@@ -270,7 +270,7 @@ async def test_a_deadline_leaves_the_rest_pending_and_the_next_run_finishes(
 ) -> None:
     settings = night(jobs, server.url)
     hurried = msgspec.structs.replace(
-        settings, deadline=time.time() + 1.0, pace=PaceSettings(rate=20)
+        settings, deadline=time.time() + 4.0, pace=PaceSettings(rate=3)
     )
     first = await provision(hurried)
     assert first.exit_code is ExitCode.STOPPED_EARLY

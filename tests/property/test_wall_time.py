@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.errors import ConfigurationError
-from provisioner.wall_time import next_time, parse_time, told, zone_named
+from provisioner.wall_time import (
+    moment_after,
+    next_time,
+    parse_moment,
+    parse_time,
+    told,
+    zone_named,
+)
 
 HOUR = 3600.0
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
@@ -91,6 +98,26 @@ def test_without_a_zone_the_machines_own_counts() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="06:00"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("18:00", "2026-10-25 18:00:00+01:00"),
+        ("2026-11-25 18:00", "2026-11-25 18:00:00+01:00"),
+        ("2026-11-25T18:00:00Z", "2026-11-25 19:00:00+01:00"),
+    ],
+)
+def test_a_moment_is_a_time_of_day_or_a_date_with_one(text: str, expected: str) -> None:
+    zone = zone_named("Europe/Berlin")
+    after = at("2026-10-25 02:45", "Europe/Berlin")
+    assert told(moment_after(parse_moment(text), zone, after), zone) == expected
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "25:00", "-"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="2026-11-25 18:00"):
+        parse_moment(text)
 
 
 @pytest.mark.parametrize("name", ["Nowhere/City", "", "../etc/passwd", "CET\0"])
