@@ -51,8 +51,10 @@ class LearningPace:
 
     It knows a rate that is allowed and one that is refused. While the second is unknown it
     searches, doubling. Then it measures what is let through, halves the gap until it is half a
-    percent (two, at the slowest rates), and holds just below. From time to time it probes a rate
-    above: more rarely each time it is refused, and growing ever faster while it is not.
+    percent (two, at the slowest rates), and holds just below. Where a bucket holds a single token,
+    less is let through than is allowed, so a measure is tried before it is believed. From time to
+    time it probes a rate above: more rarely each time it is refused, and growing ever faster while
+    it is not.
 
     A rate is refused when more than half a percent of its calls are throttled, and more calls than
     an uneven network explains. Throttles at a held rate mean that the quota moved, or is shared:
@@ -69,6 +71,7 @@ class LearningPace:
         self._ceiling = math.inf
         self._patience = CONFIDENT_PATIENCE if known else LONGEST_PATIENCE
         self._is_known = known is not None
+        self._is_guess = False
         self._step = STEP
         self._failed_probes = self._refusals = 0
         self._before_probe: tuple[float, int, float] | None = None
@@ -129,6 +132,7 @@ class LearningPace:
         self._is_known = True
         measured, doubt = trial.accepted_rate, self._needed() / trial.answers
         self._refused = min(self.rate, measured * (1 + doubt))
+        self._is_guess = True
         self._allowed = min(self.rate * (1 - _fine(self.rate)), measured * (1 - doubt))
 
     def _fall_back(self) -> None:
@@ -143,6 +147,7 @@ class LearningPace:
 
     def _close_in(self, now: float, trial: Trial) -> None:
         if self._is_refused(trial):
+            self._is_guess = False
             self._refused = self.rate
             self._refusals += 1
             if trial.share > MOVED and trial.throttled >= self._many():
@@ -155,7 +160,10 @@ class LearningPace:
         elif self._is_proved(trial, self._long_enough()):
             self._allowed = self.rate
             self._refusals = 0
-            self._settle(now)
+            if self._is_guess:
+                self._start_probe(now)
+            else:
+                self._settle(now)
 
     def _long_enough(self) -> float:
         """Seconds in which an excess of half the gap shows."""
@@ -181,9 +189,7 @@ class LearningPace:
             self._allowed = trial.accepted_rate
             self._settle(now)
         elif trial.seconds >= self._wait():
-            self._step = min(max(STEP, SLOW_STEP / self.rate), 0.5)
-            self._before_probe = self._allowed, self._failed_probes, self._patience
-            self._try(now, self._refused * (1 + self._step), Phase.PROBE)
+            self._start_probe(now)
         elif trial.answers >= WINDOW:
             trial.forget()
 
@@ -193,6 +199,12 @@ class LearningPace:
             return max(min(CONFIDENT_WORTH / self.rate, CONFIDENT_PATIENCE), PATIENCE)
         longest = max(min(WORTH / self.rate, self._patience), PATIENCE)
         return min(PATIENCE * 2.0**self._failed_probes, longest)
+
+    def _start_probe(self, now: float) -> None:
+        self._is_guess = False
+        self._step = min(max(STEP, SLOW_STEP / self.rate), 0.5)
+        self._before_probe = self._allowed, self._failed_probes, self._patience
+        self._try(now, self._refused * (1 + self._step), Phase.PROBE)
 
     def _probe(self, now: float, trial: Trial) -> None:
         if self._is_refused(trial):
@@ -209,7 +221,7 @@ class LearningPace:
             self._try(now, self._allowed, Phase.MEASURE)
         else:
             self._failed_probes += 1
-            self._try(now, _kept(self._allowed), Phase.HOLD)
+            self._settle(now)
 
     def _proof(self) -> float:
         """Seconds that prove a probe: what the service saved up meanwhile is used up by then."""
