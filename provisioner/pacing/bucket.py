@@ -50,9 +50,9 @@ class TokenBucket:
         self._full_at = max(full_at, now) + self._interval
         return 0.0
 
-    def put_back(self) -> None:
-        """Undo a `take` that was not used."""
-        self._full_at -= self._interval
+    def tokens(self, now: float) -> int:
+        """How many `take` would give now."""
+        return max(int((now + self._slack - self._full_at) / self._interval) + 1, 0)
 
     def set_rate(self, now: float, rate: float) -> None:
         """Go on at `rate` tokens/s with what the bucket holds, fractions included."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Self
 
 import anyio
@@ -21,21 +22,12 @@ LONGEST_SLEEP = 0.5
 """Seconds after which a waiting caller looks again, since the rate may have changed."""
 
 
-class _Place:
-    """A caller's place in the line; `turn` tells it to look: it has a token, or it is first."""
-
-    __slots__ = ("has_token", "turn")
-
-    def __init__(self) -> None:
-        self.turn = anyio.Event()
-        self.has_token = False
-
-
 class Line:
     """Callers who want tokens of a bucket: first come, first served, and cancellable.
 
-    The first in line sleeps for all: when it wakes it hands out every token there is by then, so
-    that a busy event loop, which wakes late, costs no throughput. `is_open` False holds everybody.
+    The first in line sleeps for all: when it wakes it wakes as many as there are tokens by then, so
+    that a busy event loop, which wakes late, costs no throughput. Each takes its token once it runs
+    itself, so that none leaves later than its token tells. `is_open` False holds everybody.
 
     `ahead` is a line through which callers go afterwards. While more than a quarter of a second's
     worth of calls wait there, nobody is let through here.
@@ -46,7 +38,7 @@ class Line:
         self._bucket = bucket
         self._clock = clock
         self._ahead = ahead
-        self._places: deque[_Place] = deque()
+        self._places: deque[anyio.Event] = deque()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -55,19 +47,15 @@ class Line:
         """Return with a token; a cancelled caller costs none, and nobody behind waits for it."""
         if not self._places and self._token(self._clock.monotonic()) <= 0.0:
             return
-        place = _Place()
-        self._places.append(place)
+        turn = anyio.Event()
+        self._places.append(turn)
         try:
-            if self._places[0] is not place:
-                await place.turn.wait()
-            if not place.has_token:
-                await self._wait_for_token()
-        except BaseException:
-            self._leave(place)
-            raise
-        if not place.has_token:
-            self._places.popleft()
-            self._hand_out()
+            if self._places[0] is not turn:
+                await turn.wait()
+            await self._wait_for_token()
+        finally:
+            self._places.remove(turn)
+            self._wake()
 
     def set_rate(self, now: float, rate: float) -> None:
         """Go on at `rate` tokens/s; those who wait notice within half a second."""
@@ -92,21 +80,8 @@ class Line:
             return max(wait, SHORTEST_SLEEP)
         return max(wait - LAST_STEP if wait > LAST_STEP else wait, SHORTEST_STEP)
 
-    def _hand_out(self) -> None:
-        now = self._clock.monotonic()
-        while self._places and self._token(now) <= 0.0:
-            place = self._places.popleft()
-            place.has_token = True
-            place.turn.set()
-        self._wake_first()
-
-    def _leave(self, place: _Place) -> None:
-        if place.has_token:
-            self._bucket.put_back()
-            return
-        self._places.remove(place)
-        self._wake_first()
-
-    def _wake_first(self) -> None:
-        if self._places:
-            self._places[0].turn.set()
+    def _wake(self) -> None:
+        """Those whose tokens are there, and in any case the first."""
+        ready = self._bucket.tokens(self._clock.monotonic())
+        for turn in islice(self._places, max(ready, 1)):
+            turn.set()
