@@ -24,15 +24,19 @@ class TokenBucket:
     catching that up would be the peak that breaks a quota.
 
     A new bucket holds one token, not its burst: a run starts at its rate. `rate` is tokens/s,
-    0.01 to 100,000; `burst` tokens, at least 1, None for the least burst of whatever the rate is.
+    0.01 to 100,000; `burst` tokens, at least 1, None for the least burst of whatever the rate is;
+    `spare` tokens more than that.
 
     The state is GCRA's theoretical arrival time (ITU-T I.371): when the bucket would be full.
     """
 
-    __slots__ = ("_burst", "_full_at", "_interval", "_slack", "burst")
+    __slots__ = ("_burst", "_full_at", "_interval", "_slack", "_spare", "burst")
 
-    def __init__(self, rate: float, burst: int | None = None, *, now: float) -> None:
+    def __init__(
+        self, rate: float, burst: int | None = None, *, now: float, spare: int = 0
+    ) -> None:
         self._burst = burst
+        self._spare = spare
         self._tune(rate)
         self._full_at = now + self._slack
 
@@ -62,5 +66,5 @@ class TokenBucket:
 
     def _tune(self, rate: float) -> None:
         self._interval = 1 / rate
-        self.burst = self._burst or least_burst(rate)
+        self.burst = (self._burst or least_burst(rate)) + self._spare
         self._slack = (self.burst - 1) * self._interval

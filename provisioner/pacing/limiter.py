@@ -28,7 +28,9 @@ class BucketLimiter:
     def __init__(self, burst: int | None, pace: Pace, clock: Clock, emit: EventSink) -> None:
         now, rate = clock.monotonic(), pace.rate
         self._departures = Line(TokenBucket(rate, burst, now=now), clock)
-        self._tokens = Line(TokenBucket(rate, burst, now=now), clock, ahead=self._departures)
+        # One spare, so that only the second line's lateness counts.
+        tokens = TokenBucket(rate, burst, now=now, spare=1)
+        self._tokens = Line(tokens, clock, ahead=self._departures)
         self._pace = pace
         self._clock = clock
         self._emit = emit
