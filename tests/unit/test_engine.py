@@ -281,7 +281,7 @@ def test_throttles_without_end_end_the_run_as_misconfigured(night: Night) -> Non
 
 @pytest.mark.parametrize("outcome", SICKNESSES)
 def test_a_service_that_recovers_in_time_fails_no_job(night: Night, outcome: Outcome) -> None:
-    night.pace = PaceSettings(rate=1000.0, retry_budget=5.0)
+    night.pace = PaceSettings(rate=1000.0, max_attempts=1, retry_budget=1.0)
     night.run(lambda _name, _nth: outcome if night.clock.monotonic() < 300.0 else CREATED)
     ambiguous = night.counts.pop(JobState.AMBIGUOUS, 0)
     assert night.counts[JobState.CREATED] == 20 - ambiguous
