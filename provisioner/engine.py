@@ -31,7 +31,7 @@ class Engine:
         self._lane = lane
         self._clock = clock
         self._emit = emit
-        self._connections = anyio.Semaphore(lane.connections)
+        self._connections = anyio.Semaphore(lane.connections, fast_acquire=True)
         self._scope: anyio.CancelScope | None = None
         self.unusable: dict[str, str] = {}
         self._draining = False

@@ -110,20 +110,33 @@ ORDER BY id
 SELECT coalesce(max(id), 0) + 1 FROM attempts
 
 -- name: open_attempt
-INSERT INTO attempts (id, job_id, number, state, opened_at) VALUES (?, ?, ?, 'open', ?)
+INSERT INTO attempts (id, job_id, number, state, opened_at)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 'open',
+    :now
+FROM json_each(:rows)
 
 -- name: job_in_flight
-UPDATE jobs SET state = 'in_flight', attempts = ?, last_attempt = ?
-WHERE id = ? AND state = 'pending'
+UPDATE jobs
+SET state = 'in_flight', attempts = json_extract(each.value, '$[2]'),
+    last_attempt = json_extract(each.value, '$[0]')
+FROM json_each(:rows) AS each
+WHERE jobs.id = json_extract(each.value, '$[1]') AND jobs.state = 'pending'
 
 -- name: close_attempt
 UPDATE attempts
-SET state = ?, closed_at = ?, answered = ?, verdict = ?, throttled = ?, status = ?, error_code = ?,
-    message = ?, request_id = ?, session_id = ?, session = ?
-WHERE id = ? AND state = 'open'
+SET closed_at = :now, state = json_extract(each.value, '$[1]'),
+    answered = json_extract(each.value, '$[2]'), verdict = json_extract(each.value, '$[3]'),
+    throttled = json_extract(each.value, '$[4]'), status = json_extract(each.value, '$[5]'),
+    error_code = json_extract(each.value, '$[6]'), message = json_extract(each.value, '$[7]'),
+    request_id = json_extract(each.value, '$[8]'), session_id = json_extract(each.value, '$[9]'),
+    session = json_extract(each.value, '$[10]')
+FROM json_each(:rows) AS each
+WHERE attempts.id = json_extract(each.value, '$[0]') AND attempts.state = 'open'
 
 -- name: job_after_attempt
-UPDATE jobs SET state = ? WHERE id = ? AND state = 'in_flight'
+UPDATE jobs SET state = json_extract(each.value, '$[1]')
+FROM json_each(:rows) AS each
+WHERE jobs.id = json_extract(each.value, '$[0]') AND jobs.state = 'in_flight'
 
 -- name: counts
 SELECT state, count(*) FROM jobs WHERE campaign_id = :campaign_id GROUP BY state

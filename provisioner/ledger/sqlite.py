@@ -193,15 +193,17 @@ class SqliteLedger:
             for i, job in enumerate(jobs)
         ]
         self._next_attempt += len(attempts)
-        self.write_each("open_attempt", [(a.id, a.job_id, a.number, a.opened_at) for a in attempts])
-        self.write_each("job_in_flight", [(a.number, a.id, a.job_id) for a in attempts])
+        rows = [(a.id, a.job_id, a.number) for a in attempts]
+        self._write_all("open_attempt", rows, now)
+        self._write_all("job_in_flight", rows, now)
         return attempts
 
     def close_attempts(self, closings: Sequence[Closing]) -> None:
         """Record outcomes. To be called inside a transaction; raises as `open_attempts` does."""
         now = self._now()
-        self.write_each("close_attempt", [_attempt_columns(each, now) for each in closings])
-        self.write_each("job_after_attempt", [(c.state, c.attempt.job_id) for c in closings])
+        self._write_all("close_attempt", [_attempt_columns(each) for each in closings], now)
+        rows = [(each.attempt.job_id, each.state) for each in closings]
+        self._write_all("job_after_attempt", rows, now)
 
     def perform(self, deed: Callable[[Self], T]) -> T:
         """Do something with the ledger that is no method of it; it raises as they do."""
@@ -238,10 +240,22 @@ class SqliteLedger:
 
     def write_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Run a statement per row: each must change exactly one, or the state machine was left."""
-        changed = self.execute_each(statement, rows)
-        if changed != len(rows):
+        self._must_be(len(rows), self.execute_each(statement, rows), statement)
+
+    def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]], now: float) -> None:
+        """As `write_each`, by a statement that takes all rows at once, as JSON.
+
+        sqlite3 hands the interpreter over before each statement and asks for it back after it:
+        once a row, that keeps the event loop waiting.
+        """
+        if rows:
+            parameters = {"rows": _ENCODER.encode(rows).decode(), "now": now}
+            self._must_be(len(rows), self.execute(statement, parameters).rowcount, statement)
+
+    def _must_be(self, wanted: int, changed: int, statement: str) -> None:
+        if changed != wanted:
             raise CannotWriteError(
-                f"{statement}: {changed} of {len(rows)} changes apply to the ledger {self._path}",
+                f"{statement}: {changed} of {wanted} changes apply to the ledger {self._path}",
                 hint="was the ledger edited by hand, or by another program?",
             )
 
@@ -256,12 +270,12 @@ class SqliteLedger:
         self._next_attempt = self._connection.execute(SQL["next_attempt"]).fetchone()[0]
 
 
-def _attempt_columns(closing: Closing, now: float) -> tuple[object, ...]:
+def _attempt_columns(closing: Closing) -> tuple[object, ...]:
     outcome = closing.outcome
     session = outcome.session
     return (
+        closing.attempt.id,
         attempt_state_after(outcome.verdict),
-        now,
         outcome.answered,
         outcome.verdict,
         outcome.throttled,
@@ -271,7 +285,6 @@ def _attempt_columns(closing: Closing, now: float) -> tuple[object, ...]:
         outcome.request_id,
         session.proxy_session_id if session is not None else None,
         _text(session) if session is not None else None,
-        closing.attempt.id,
     )
 
 
