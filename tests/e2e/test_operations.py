@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from provisioner.errors import ExitCode
+from provisioner.report.exits import PRECEDENCE
 from tests.e2e.conftest import Emulator, Terminal, environment
 from tests.e2e.document import Document
 
@@ -55,3 +56,8 @@ def test_a_duplicate_is_deleted_as_shown(terminal: Terminal, emulator: Emulator)
 
 def test_every_exit_code_has_something_to_do() -> None:
     assert OPERATIONS.codes("| code |") == set(ExitCode)
+
+
+def test_the_order_among_exit_codes_is_ours() -> None:
+    order = ", ".join(str(code.value) for code in PRECEDENCE)
+    assert f"the first of {order} is told" in " ".join(OPERATIONS.text.split())
