@@ -199,4 +199,4 @@ def test_what_a_recipe_types_is_understood(
         "night.toml" if each.endswith("night.toml") else each for each in typed()
     ]
     assert command == "run"
-    assert run.make_context("run", arguments).params["rate"] == 10
+    assert run.make_context("run", arguments).params["max_rows"] == 50_000

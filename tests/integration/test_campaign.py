@@ -274,7 +274,7 @@ async def test_a_deadline_leaves_the_rest_pending_and_the_next_run_finishes(
     )
     first = await provision(hurried)
     assert first.exit_code is ExitCode.STOPPED_EARLY
-    assert 0 < first.summary.counts["pending"] < 30
+    assert first.summary.counts["pending"] > 0
     assert "the deadline" in (first.summary.stopped or "")
     assert (await provision(settings)).exit_code is ExitCode.OK
 
