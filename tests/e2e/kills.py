@@ -72,13 +72,13 @@ def _killed_night(random: Random, folder: Path, emulator: Emulator) -> Counter[s
         at_write = not strace() and random.random() < 1 / 3
         count.update((_die_at_a_write if at_write else _die)(random, terminal, emulator))
     emulator.faults("")
-    terminal.process(*RUN, "--endpoint-url", emulator.url)
+    last = terminal.process(*RUN, "--endpoint-url", emulator.url)
     count["sessions"] = len(sessions(emulator))
     count["needs review"] = len(results(terminal).get("needs_review", []))
     try:
         assert_each_row_has_one_session(terminal, emulator, JOBS)
-    except AssertionError as error:
-        print(error, file=sys.stderr)
+    except AssertionError:
+        print(f"exit code {last.returncode}: {last.stderr}", file=sys.stderr)
         count["nights that broke a promise"] += 1
     return count
 
