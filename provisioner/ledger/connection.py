@@ -125,10 +125,16 @@ def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Look before anything is changed: turning on WAL writes to the file."""
+    """Look before anything is changed: turning on WAL writes to the file.
+
+    A process that was killed while it did that has left a journal, which has to be played back
+    before anybody can look.
+    """
     if path.stat().st_size == 0:
         return
-    with closing(_connect(read_only_uri(path), uri=True)) as connection:
+    interrupted = path.with_name(path.name + "-journal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=rw" if interrupted else read_only_uri(path)
+    with closing(_connect(uri, uri=True)) as connection:
         if not _is_empty(connection):
             _check_ours(connection, path)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -243,3 +244,18 @@ def test_a_learned_rate_replaces_what_was_known_of_its_lane(tmp_path: Path) -> N
         for each in (first, other, later):
             ledger.record_rate(each)
         assert ledger.reader().rates() == [later, other]
+
+
+def test_a_ledger_whose_maker_was_killed_in_its_first_write_is_made_anew(tmp_path: Path) -> None:
+    dying, path = tmp_path / "dying.db", tmp_path / "ledger.db"
+    with closing(sqlite3.connect(dying, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE begun (text)")
+        for _ in range(20):
+            connection.execute("INSERT INTO begun VALUES (?)", ("x" * 4000,))
+        for suffix in ("", "-journal"):
+            shutil.copyfile(f"{dying}{suffix}", f"{path}{suffix}")
+    assert path.stat().st_size > 0
+    with SqliteLedger(path) as ledger:
+        assert ledger.campaign("any") is None
