@@ -8,7 +8,7 @@ from benchmarks.pacing.service import Quota, Scenario
 
 QUOTAS = (2.0, 5.0, 20.0, 50.0, 200.0, 1000.0)
 MINUTES = 60.0
-AN_HOUR_UP_TO = 50.0
+AN_HOUR_UP_TO = 20.0
 
 
 def scenarios(quota: float, seconds: float) -> Iterator[Scenario]:

@@ -25,11 +25,12 @@ from provisioner import (
 )
 from provisioner.emulator.faults import FaultKind, FaultPlan, parse_faults
 from provisioner.emulator.http import RunningServer, serve
-from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
+from provisioner.emulator.settings import CONNECTOR, EmulatorSettings, Quota
 from provisioner.errors import InputRefusedError, StoppedError, TooManyRowsError, UsageError
 from provisioner.events import CallSent, RunFinished, RunStarted
 from provisioner.halting import parse_halt
 from provisioner.job import Problem
+from provisioner.ledger import ledger_path, open_reader
 from tests.integration.conftest import night
 
 
@@ -297,3 +298,16 @@ def test_every_public_name_can_be_imported() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError):
         _ = provisioner.nonsense
+
+
+async def test_what_a_run_learns_is_kept_for_the_next(jobs: Path) -> None:
+    limited = EmulatorSettings(quota=Quota(rate=8.0, burst=2), pool_size=400, any_connector=True)
+    async with serve(limited) as server:
+        settings = msgspec.structs.replace(night(jobs, server.url), pace=PaceSettings())
+        first = await provision(settings)
+        assert first.summary.rate.asked is None
+    with open_reader(ledger_path(settings.ledger)) as reader:
+        learned = reader.rates()
+    assert [each.operation for each in learned] == ["CreateProxySession"]
+    assert learned[0].rate == pytest.approx(8.0, rel=0.3)
+    assert first.summary.rate.learned == pytest.approx(learned[0].rate, abs=0.001)
