@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -18,6 +19,7 @@ from provisioner import (
     ExitCode,
     InputSettings,
     PaceSettings,
+    Result,
     RowDefaults,
     ServiceSettings,
     Settings,
@@ -54,6 +56,12 @@ async def refusing() -> AsyncIterator[str]:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with listening:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+def told(result: Result) -> dict[str, Any]:
+    """What the run left for monitors."""
+    written: dict[str, Any] = json.loads((result.out / "summary.json").read_text("utf-8"))
+    return written
 
 
 async def test_a_run_returns_what_it_came_to(jobs: Path, server: RunningServer) -> None:
@@ -120,6 +128,7 @@ async def test_refused_credentials_stop_the_run_and_leave_everything_pending(
 ) -> None:
     result = await provision(night(jobs, refusing, preflight=preflight))
     assert result.exit_code is ExitCode.CREDENTIALS
+    assert told(result)["exit_code"] == ExitCode.CREDENTIALS
     assert result.error is not None
     assert result.summary.counts["pending"] == 30
 
@@ -128,6 +137,7 @@ async def test_a_connector_missing_midway_stops_the_run(jobs: Path, server: Runn
     jobs.write_text(jobs.read_text("utf-8").replace(CONNECTOR, "zzzzzz1ghij2klmno3pqr4"), "utf-8")
     result = await provision(night(jobs, server.url, preflight=False))
     assert result.exit_code is ExitCode.SERVICE
+    assert told(result)["exit_code"] == ExitCode.SERVICE
     assert result.summary.counts["pending"] == 30
 
 
@@ -231,8 +241,7 @@ async def test_a_halt_rule_ends_the_run_and_the_next_judges_its_own_rows(
         assert result.summary.counts["failed"] == failed
         assert result.summary.counts["pending"] == 30 - failed
         assert "failed=3: 3 of 3 rows" in (result.summary.stopped or "")
-        written = json.loads((result.out / "summary.json").read_text("utf-8"))
-        assert written["exit_code"] == 4
+        assert told(result)["exit_code"] == ExitCode.HALTED
 
 
 async def test_a_run_of_too_many_rows_is_refused_and_leaves_nothing_recorded(
@@ -276,6 +285,7 @@ async def test_a_deadline_leaves_the_rest_pending_and_the_next_run_finishes(
     first = await provision(hurried)
     assert first.exit_code is ExitCode.STOPPED_EARLY
     assert first.summary.counts["pending"] > 0
+    assert told(first)["exit_code"] == ExitCode.STOPPED_EARLY
     assert "the deadline" in (first.summary.stopped or "")
     assert (await provision(settings)).exit_code is ExitCode.OK
 
