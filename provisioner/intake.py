@@ -81,16 +81,27 @@ def admit(
     known = registry.campaign(campaign.name)
     if known is not None and _same_input(known, campaign):
         return known
-    if known is None:
-        _refuse_content_of_another(registry, campaign)
     with registry.begin_intake(campaign) as intake:
         recorded = record(source, intake, campaign.name, on_problem)
-        _refuse_invalid(recorded, source.name, policy)
-        if known is not None and not policy.extend and (recorded.new or recorded.gone):
-            raise _changed(known, recorded)
-        _refuse_content_held_by(intake.held_by_another(), campaign)
-        refuse_too_many(intake.to_send(), policy.max_rows)
+        judge(intake, recorded, known, campaign, policy)
         return intake.commit(source.layout())
+
+
+def judge(
+    intake: Intake,
+    recorded: Recorded,
+    known: CampaignRecord | None,
+    campaign: NewCampaign,
+    policy: IntakePolicy,
+) -> None:
+    """Refuse what must not be committed; raises as `admit` does."""
+    if known is not None and _same_input(known, campaign):
+        return
+    _refuse_invalid(recorded, campaign.input_name, policy)
+    if known is not None and not policy.extend and (recorded.new or recorded.gone):
+        raise _changed(known, recorded)
+    _refuse_content_held_by(intake.held_by_another(), campaign)
+    refuse_too_many(intake.to_send(), policy.max_rows)
 
 
 def record(source: Source, intake: Intake, campaign_name: str, on_problem: ProblemSink) -> Recorded:
@@ -121,10 +132,6 @@ def refuse_too_many(rows: int, max_rows: int | None) -> None:
 
 def _same_input(known: CampaignRecord, campaign: NewCampaign) -> bool:
     return (known.input_sha256, known.defaults) == (campaign.input_sha256, campaign.defaults)
-
-
-def _refuse_content_of_another(registry: Registry, campaign: NewCampaign) -> None:
-    _refuse_content_held_by(registry.unfinished_with_input(campaign), campaign)
 
 
 def _refuse_content_held_by(holder: Holder | None, campaign: NewCampaign) -> None:

@@ -79,7 +79,10 @@ class Intake(Protocol):
         """The campaign's rows that a commit now would leave pending."""
 
     def held_by_another(self) -> Holder | None:
-        """The first unfinished campaign, if any, that has yet to finish a job which is new here."""
+        """The first unfinished campaign, if any, that has yet to finish a job which is new here.
+
+        For a new campaign, one recorded from the same bytes counts, whatever its defaults.
+        """
 
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable.
@@ -96,9 +99,6 @@ class Registry(Protocol):
 
     def campaign(self, name: str) -> CampaignRecord | None:
         """One by name."""
-
-    def unfinished_with_input(self, campaign: NewCampaign) -> Holder | None:
-        """Another campaign with the same input bytes that is not finished yet."""
 
     def begin_intake(self, campaign: NewCampaign) -> Intake:
         """Record `campaign` from a job file, as new or, when its name is known, extended."""

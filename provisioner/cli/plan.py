@@ -32,11 +32,13 @@ Examples:
 )
 @opt.input_options
 @opt.option("--skip-invalid", is_flag=True, help="Plan without the invalid rows.")
+@opt.option("--extend", is_flag=True, help="Plan with the new rows of a file that has changed.")
 @opt.json_output
 def plan(jobs: str, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
     """Tell what a run of JOBS would do, how long it would take and when its sessions close.
 
-    Without --rate the one learned last counts, where the ledger has one.
+    Without --rate the one learned last counts, where the ledger has one. Exits 65 where a run would
+    refuse the file: invalid rows, or a changed file without --extend.
     """
     from provisioner.cli.planning import report_plan  # noqa: PLC0415  # keeps --help light
 

@@ -11,8 +11,9 @@ import msgspec
 
 from provisioner.cli.inspection import Inspection, looked_at
 from provisioner.cli.settings import deadline, input_settings
-from provisioner.cli.speech import show, tell
+from provisioner.cli.speech import say, show, tell
 from provisioner.errors import ExitCode
+from provisioner.intake import IntakePolicy
 from provisioner.job import JobState, Problem
 from provisioner.ledger import Closings, Forecast, ledger_path, open_reader
 from provisioner.report import render_problems, seconds_text
@@ -63,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_plan(jobs: str, options: dict[str, Any]) -> int:
-    """The plan on stdout, problems of the file on stderr; 65 if a run would refuse its rows."""
+    """The plan on stdout, problems of the file on stderr; 65 and why if a run would refuse it."""
     settings = Settings(input=input_settings(jobs, options), campaign=options["campaign"])
     zone = zone_named(options["time_zone"])
 
@@ -71,16 +72,21 @@ def report_plan(jobs: str, options: dict[str, Any]) -> int:
         for line in render_problems(jobs, [problem]):
             tell(line)
 
-    with looked_at(settings, on_problem) as (forecast, found):
-        plan = _plan(forecast, found, options, zone)
+    policy = IntakePolicy(skip_invalid=options["skip_invalid"], extend=options["extend"])
+    with looked_at(settings, on_problem, ledger_path(options["ledger"])) as look:
+        plan = _plan(look.forecast, look.found, options, zone)
+        refused = look.refusal(policy)
     show(msgspec.json.encode(plan) if options["json"] else "\n".join(_lines(plan, zone)))
-    return ExitCode.OK if options["skip_invalid"] else found.exit_code
+    if refused is None:
+        return ExitCode.OK
+    say(str(refused), refused.hint)
+    return refused.exit_code
 
 
 def _plan(
     forecast: Forecast, found: Inspection, options: dict[str, Any], zone: tzinfo | None
 ) -> Plan:
-    recorded = forecast.overlap(ledger_path(options["ledger"]))
+    recorded = forecast.overlap()
     again = sum(recorded.get(state, 0) for state in (JobState.PENDING, JobState.WITHDRAWN))
     to_send = found.valid - sum(recorded.values()) + again
     now = time.time()

@@ -78,6 +78,8 @@ class SqliteIntake:
 
     def held_by_another(self) -> Holder | None:
         """See the port."""
+        if self._known is None and (same := self._execute("unfinished_with_input").fetchone()):
+            return Holder(campaign=same[0], rows=same[1])
         for other, name in self._execute("unfinished_others").fetchall():
             found = self._execute(
                 "count_held", other=other, after=self._last_before, identity=_IDENTITY
@@ -85,6 +87,16 @@ class SqliteIntake:
             if rows := found.fetchone()[0]:
                 return Holder(campaign=name, rows=rows)
         return None
+
+    def overlap(self) -> dict[JobState, int]:
+        """The jobs that the campaign had before and that were added again, by state."""
+        found = self._execute("overlap", before=self._last_before)
+        return {JobState(state): count for state, count in found}
+
+    def closings(self, **when: float | None) -> tuple[Any, ...]:
+        """See Forecast: jobs to send, those of known expiry, their first and last close, early."""
+        found: tuple[Any, ...] = self._execute("closings", **when).fetchone()
+        return found
 
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable."""

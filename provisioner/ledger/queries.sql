@@ -23,11 +23,13 @@ FROM campaigns
 ORDER BY id
 
 -- name: unfinished_with_input
-SELECT name, (SELECT count(*) FROM jobs WHERE campaign_id = campaigns.id
-              AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review')) AS unsettled
-FROM campaigns
-WHERE input_sha256 = :input_sha256 AND name <> :name AND unsettled > 0
-ORDER BY id
+SELECT other.name, (SELECT count(*) FROM jobs
+                    WHERE campaign_id = other.id
+                        AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous'
+                             OR state = 'needs_review')) AS unsettled
+FROM campaigns AS own JOIN campaigns AS other USING (input_sha256)
+WHERE own.id = :campaign_id AND other.id <> own.id AND unsettled > 0
+ORDER BY other.id
 LIMIT 1
 
 -- name: turned_away_rows_of_campaign
@@ -166,20 +168,24 @@ SELECT summary FROM runs WHERE campaign_id = :campaign_id ORDER BY id DESC LIMIT
 -- name: attach
 ATTACH DATABASE :uri AS recorded
 
--- name: overlap
-SELECT theirs.state, count(*)
-FROM jobs AS ours
-JOIN recorded.jobs AS theirs ON theirs.key = ours.key AND theirs.problem IS NULL
-JOIN recorded.campaigns AS campaign ON campaign.id = theirs.campaign_id
-WHERE ours.problem IS NULL AND campaign.name = :name
-GROUP BY theirs.state
+-- name: known_campaigns
+INSERT INTO campaigns SELECT * FROM recorded.campaigns
 
--- name: mark_recorded
-UPDATE jobs AS ours SET state = theirs.state
-FROM recorded.jobs AS theirs
-JOIN recorded.campaigns AS campaign ON campaign.id = theirs.campaign_id
-WHERE theirs.key = ours.key AND theirs.problem IS NULL AND ours.problem IS NULL
-    AND campaign.name = :name
+-- name: known_jobs
+INSERT INTO jobs
+SELECT jobs.*
+FROM recorded.campaigns CROSS JOIN recorded.jobs ON campaign_id = campaigns.id
+    AND (state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review')
+WHERE campaigns.name <> :name
+UNION ALL
+SELECT jobs.*
+FROM recorded.campaigns CROSS JOIN recorded.jobs ON campaign_id = campaigns.id
+WHERE campaigns.name = :name
+
+-- name: overlap
+SELECT state, count(*) FROM jobs
+WHERE campaign_id = :campaign_id AND problem IS NULL AND recording = :recording AND id <= :before
+GROUP BY state
 
 -- name: default_expiries
 CREATE TEMP TABLE default_expiries (connector TEXT PRIMARY KEY, minutes INTEGER)
@@ -203,7 +209,7 @@ FROM (SELECT :start + (row_number() OVER (ORDER BY id) - 1) * :interval
           + 60.0 * coalesce(json_extract(request, '$.ExpiryMinutes'), minutes) AS closes
       FROM jobs
       LEFT JOIN temp.default_expiries ON connector = json_extract(request, '$.VoiceConnectorId')
-      WHERE problem IS NULL AND state IN ('pending', 'withdrawn'))
+      WHERE campaign_id = :campaign_id AND state = 'pending' AND recording = :recording)
 
 -- name: last_job
 SELECT coalesce(max(id), 0) FROM jobs

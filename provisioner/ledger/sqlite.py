@@ -19,7 +19,7 @@ from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
-from provisioner.record import CampaignRecord, Holder, LearnedRate, NewCampaign
+from provisioner.record import CampaignRecord, LearnedRate, NewCampaign
 from provisioner.session import Session, SessionRequest
 
 T = TypeVar("T")
@@ -103,14 +103,6 @@ class SqliteLedger:
     def campaign(self, name: str) -> CampaignRecord | None:
         """See Registry."""
         return self.reader().campaign(name)
-
-    def unfinished_with_input(self, campaign: NewCampaign) -> Holder | None:
-        """See Registry."""
-        row = self._connection.execute(
-            SQL["unfinished_with_input"],
-            {"name": campaign.name, "input_sha256": campaign.input_sha256},
-        ).fetchone()
-        return Holder(campaign=row[0], rows=row[1]) if row else None
 
     def begin_intake(self, campaign: NewCampaign) -> SqliteIntake:
         """See Registry."""

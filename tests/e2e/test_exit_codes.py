@@ -82,6 +82,10 @@ def test_a_changed_file_is_refused_then_extended(
     code, said = run()
     assert code == 65
     assert "2 rows are new, 0 gone, 3 the same" in said
+    planned = terminal("plan", "night.csv")
+    assert planned.returncode == 65
+    assert "2 rows are new, 0 gone, 3 the same" in planned.stderr
+    assert terminal("plan", "night.csv", "--extend").returncode == 0
     assert run("--extend")[0] == 0
     assert len(emulator.sessions()) == 5
 

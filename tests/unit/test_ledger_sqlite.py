@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from provisioner.errors import CannotWriteError, ConfigurationError, LedgerLockedError
-from provisioner.job import JobState, Outcome, Verdict
+from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.ledger import (
     GroupCommitLedger,
     ImmediateLedger,
@@ -84,20 +84,21 @@ class TestFailedJobs:
 
 
 class TestUnfinishedWithInput:
-    def test_names_the_campaign_that_holds_the_same_content(self, path: Path) -> None:
+    def holder(self, path: Path, first: Row, sha256: str = "00") -> Holder | None:
         with SqliteLedger(path) as ledger:
-            record(ledger, row(1))
-            assert ledger.unfinished_with_input(night("other")) == Holder(campaign="night", rows=1)
+            record(ledger, first)
+            with ledger.begin_intake(night("other", sha256=sha256)) as intake:
+                intake.add([row(1, of=9)])
+                return intake.held_by_another()
+
+    def test_names_the_campaign_that_holds_the_same_bytes(self, path: Path) -> None:
+        assert self.holder(path, row(1)) == Holder(campaign="night", rows=1)
 
     def test_a_finished_campaign_does_not_count(self, path: Path) -> None:
-        with SqliteLedger(path) as ledger:
-            record(ledger, invalid(1))
-            assert ledger.unfinished_with_input(night("other")) is None
+        assert self.holder(path, invalid(1)) is None
 
-    def test_other_content_does_not_count(self, path: Path) -> None:
-        with SqliteLedger(path) as ledger:
-            record(ledger, row(1))
-            assert ledger.unfinished_with_input(night("other", sha256="01")) is None
+    def test_other_bytes_do_not_count(self, path: Path) -> None:
+        assert self.holder(path, row(1), sha256="01") is None
 
 
 class TestFile:
