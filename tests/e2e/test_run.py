@@ -176,7 +176,7 @@ def test_a_result_file_is_a_job_file(terminal: Terminal, emulator: Emulator) -> 
 
 
 def test_failed_rows_are_sent_again_when_asked(terminal: Terminal, emulator: Emulator) -> None:
-    emulator.faults("throttle=100%")
+    emulator.faults("unavailable=100%")
     terminal.jobs(3)
     args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
     assert terminal(*args, "--max-attempts", 1).returncode == 3
