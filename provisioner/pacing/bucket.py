@@ -45,6 +45,10 @@ class TokenBucket:
         """Tokens/s."""
         return 1 / self._interval
 
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token, at most 0.0 where there is one."""
+        return self._full_at - self._slack - now
+
     def take(self, now: float) -> float:
         """Take a token and return 0.0; or take none and return the seconds until there is one."""
         full_at = self._full_at

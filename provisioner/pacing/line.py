@@ -13,6 +13,8 @@ from provisioner.ports import Clock
 
 BACKLOG = 0.25
 """Seconds' worth of calls that may wait in the line ahead before this one pauses."""
+LONGEST_AHEAD = 10.0
+"""Seconds before its departure at which a call may be prepared at the earliest: intents age."""
 SHORTEST_SLEEP = 0.002
 """Seconds. Timers of the loop count milliseconds; a bucket with a burst makes up for it."""
 LAST_STEP = 0.0015
@@ -30,7 +32,7 @@ class Line:
     itself, so that none leaves later than its token tells. `is_open` False holds everybody.
 
     `ahead` is a line through which callers go afterwards. While more than a quarter of a second's
-    worth of calls wait there, nobody is let through here.
+    worth of calls wait there, or nobody could leave it for ten seconds, nobody is let through here.
     """
 
     def __init__(self, bucket: TokenBucket, clock: Clock, *, ahead: Self | None = None) -> None:
@@ -68,7 +70,14 @@ class Line:
             return LONGEST_SLEEP
         if self._ahead and len(self._ahead) > bucket.burst + BACKLOG * bucket.rate:
             return 1 / bucket.rate
+        # An empty line is false, and its next departure may be far away all the same.
+        if self._ahead is not None and (early := self._ahead.wait(now) - LONGEST_AHEAD) > 0.0:
+            return early
         return bucket.take(now)
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more caller could leave, at most 0.0 where one could now."""
+        return self._bucket.wait(now) + len(self) / self._bucket.rate
 
     async def _wait_for_token(self) -> None:
         while (wait := self._token(self._clock.monotonic())) > 0.0:

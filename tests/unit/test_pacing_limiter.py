@@ -333,6 +333,25 @@ def test_few_calls_wait_to_leave_when_a_stall_is_over():
     assert waiting <= 3 + 25 + 4
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.0135, 0.1, 1.0])
+def test_however_slow_the_rate_no_intent_ages_long_before_its_call_leaves(rate):
+    world = World(rate, burst=1)
+    waits = []
+
+    async def caller():
+        for _ in range(10):
+            await world.limiter.take()
+            prepared = world.clock.monotonic()
+            await world.clock.sleep(70.0 if len(waits) == 3 else 0.1)
+            leaving = world.clock.monotonic()
+            await world.limiter.depart()
+            waits.append(world.clock.monotonic() - leaving)
+            assert world.clock.monotonic() - prepared < 90.0
+
+    world.run(caller(), caller(), caller())
+    assert max(waits[8:]) <= 20.0
+
+
 def test_a_new_ceiling_is_obeyed_at_once():
     world = World(10.0)
 
