@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 import msgspec
 
+from provisioner.gateway.post import Reply
 from provisioner.job import Outcome, Verdict
 from provisioner.session import ConnectorProxy, Session, SessionPage
 
@@ -39,14 +39,14 @@ def created(parsed: Mapping[str, Any]) -> Outcome:
     )
 
 
-def decoded(response: aiohttp.ClientResponse, content: bytes) -> Outcome | None:
+def decoded(reply: Reply) -> Outcome | None:
     """As `created`, of a plain 201; None for every other answer, and for what is odd in it."""
-    headers = response.headers
+    headers = reply.headers
     request_id = headers.get("x-amzn-requestid", headers.get("x-amz-request-id"))
-    if response.status != HTTPStatus.CREATED or not (request_id or "").isascii():
+    if reply.status != HTTPStatus.CREATED or not (request_id or "").isascii():
         return None
     try:
-        session = _ANSWERS.decode(content).session
+        session = _ANSWERS.decode(reply.content).session
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not session.proxy_session_id or not _has_plain_times(session):

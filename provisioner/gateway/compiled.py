@@ -7,17 +7,18 @@ from calendar import timegm
 from itertools import count
 from uuid import uuid4
 
-import aiohttp
 import msgspec
 from botocore.auth import SIGV4_TIMESTAMP
 from botocore.credentials import ReadOnlyCredentials
 from multidict import CIMultiDict
 
+from provisioner.gateway.post import PooledPost
 from provisioner.gateway.rehearsal import Rehearsal
 from provisioner.gateway.signature import Signer
 from provisioner.session import SessionRequest
 
 _ENCODER = msgspec.json.Encoder()
+_VARYING = {"X-Amz-Date", "Authorization", "amz-sdk-invocation-id", "Content-Length"}
 _UNDERSTOOD = {
     "accept-encoding",
     "amz-sdk-invocation-id",
@@ -30,15 +31,11 @@ _UNDERSTOOD = {
     "x-amz-security-token",
     "x-amzn-trace-id",
 }
-"""Headers that are constant, or made below."""
+"""Headers that are constant, or vary as they do below."""
 
 
 class CompiledCall:
-    """Makes and sends what the client made of a rehearsal, through the client's own session.
-
-    `patience` bounds a call in seconds: the client's own timeouts count the time between bytes,
-    which a trickling answer never exhausts.
-    """
+    """Makes what the client made of a rehearsal; `post` sends it over the client's own pool."""
 
     def __init__(self, rehearsal: Rehearsal, signer: Signer, patience: float) -> None:
         self._rehearsal = rehearsal
@@ -47,40 +44,33 @@ class CompiledCall:
         self._in_path = len(_json(connector)) + len(", ") - len("}")
         self._invocation = str(uuid4())[:24]
         self._invocations = count()
-        session = rehearsal.session.timeout
-        self._timeout = aiohttp.ClientTimeout(
-            total=patience, sock_connect=session.sock_connect, sock_read=session.sock_read
+        self.post = PooledPost(
+            rehearsal.session,
+            rehearsal.url,
+            rehearsal.headers,
+            varying=_VARYING,
+            patience=patience,
         )
 
     def body(self, request: SessionRequest) -> bytes:
         """As botocore writes it, without the connector: the first member, it goes into the path."""
         return b"{" + _json(request)[self._in_path :]
 
-    def headers(self, body: bytes, now: float) -> CIMultiDict[str]:
-        """Those of the rehearsal, with what `body` and `now`, epoch seconds, make different."""
-        headers = self._rehearsal.headers.copy()
+    def varying(self, body: bytes, now: float) -> dict[str, str]:
+        """The headers that `body` and `now`, epoch seconds, make different."""
         stamp, authorization = self._signer.sign(body, now)
-        headers["X-Amz-Date"] = stamp
-        headers["Authorization"] = authorization
-        headers["amz-sdk-invocation-id"] = f"{self._invocation}{next(self._invocations):012x}"
-        headers["Content-Length"] = str(len(body))
-        return headers
+        return {
+            "X-Amz-Date": stamp,
+            "Authorization": authorization,
+            "amz-sdk-invocation-id": f"{self._invocation}{next(self._invocations):012x}",
+            "Content-Length": str(len(body)),
+        }
 
-    async def send(
-        self, body: bytes, headers: CIMultiDict[str]
-    ) -> tuple[aiohttp.ClientResponse, bytes]:
-        """One POST; its answer and all of the answer's body. Raises aiohttp's errors."""
-        rehearsal = self._rehearsal
-        response = await rehearsal.session.request(
-            rehearsal.method,
-            rehearsal.url,
-            data=body,
-            headers=headers,
-            allow_redirects=False,
-            timeout=self._timeout,
-            **rehearsal.rest,
-        )
-        return response, await response.read()
+    def headers(self, body: bytes, now: float) -> CIMultiDict[str]:
+        """All headers of a request, in order."""
+        headers = self._rehearsal.headers.copy()
+        headers.update(self.varying(body, now))
+        return headers
 
     def repeats_the_rehearsal(self) -> bool:
         """Whether the client's own request comes out, to the byte and the signature."""
@@ -96,7 +86,12 @@ class CompiledCall:
 def compiled(
     rehearsal: Rehearsal, credentials: ReadOnlyCredentials, patience: float
 ) -> CompiledCall | None:
-    """The call that repeats a rehearsal; None where the client sends what is not understood."""
+    """The call that repeats a rehearsal; None where the client sends what is not understood.
+
+    That includes whatever it sends through a proxy.
+    """
+    if rehearsal.method != "POST" or any(rehearsal.rest.values()):
+        return None
     try:
         signer = Signer(credentials, rehearsal.method, str(rehearsal.url), rehearsal.headers)
         call = CompiledCall(rehearsal, signer, patience)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-StandIn: TypeAlias = Callable[..., Awaitable[aiohttp.ClientResponse]]
+StandIn: TypeAlias = Callable[..., Awaitable[object]]
 """Takes the session whose request it stands in for, then the request's arguments."""
 
 _STAND_IN: ContextVar[StandIn | None] = ContextVar("stand_in", default=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import shutil
 import socket
 import ssl
@@ -26,6 +27,9 @@ REQUEST = SessionRequest(
     capabilities=("Voice", "SMS"),
 )
 SDK_PATH = "lean"
+_VARYING = re.compile(
+    rb"(?<=x-amz-date: )\w+|(?<=Signature=)\w+|(?<=invocation-id: )\S+", re.IGNORECASE
+)
 SESSION = {
     "ProxySessionId": "session-1",
     "Status": "Open",
@@ -146,9 +150,9 @@ async def wire(behave, *, tls=None):
 
 
 @asynccontextmanager
-async def gateway_to(url, *, timeout=5.0, clock=None):  # noqa: ASYNC109  # the setting of that name
+async def gateway_to(url, *, timeout=5.0, clock=None, path=None):  # noqa: ASYNC109  # the setting
     settings = ServiceSettings(
-        endpoint_url=url, region="us-east-1", timeout=timeout, sdk_path=SDK_PATH
+        endpoint_url=url, region="us-east-1", timeout=timeout, sdk_path=path or SDK_PATH
     )
     retry = BackoffPolicy(2, Random(1))
     async with open_gateway(settings, retry=retry, clock=clock or SystemClock()) as gateway:
@@ -182,6 +186,30 @@ async def test_the_request_says_who_sends_it_and_that_it_is_the_first():
     head = server.requests[0].lower()
     assert b"provisioner/" in head
     assert b"amz-sdk-request: attempt=1" in head
+
+
+async def test_both_ways_write_the_same_head():
+    async with wire(reply(201, {"ProxySession": SESSION})) as server:
+        for path in ("stock", "lean"):
+            async with gateway_to(server.url, path=path) as gateway:
+                await gateway.create(REQUEST, not_after=math.inf)
+    stock, lean = (_VARYING.sub(b"", head) for head in server.requests)
+    assert stock == lean
+
+
+async def test_a_word_in_between_is_passed_over():
+    early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+    async with wire(early + reply(201, {"ProxySession": SESSION})) as server:
+        outcome = await create_at(server.url)
+    assert outcome.verdict is Verdict.CREATED
+
+
+async def test_one_connection_serves_call_after_call():
+    async with wire(reply(201, {"ProxySession": SESSION})) as server:
+        async with gateway_to(server.url) as gateway:
+            for _ in range(3):
+                await gateway.create(REQUEST, not_after=math.inf)
+        assert len(server.connections) == 1
 
 
 ANSWERS = {

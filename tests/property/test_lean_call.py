@@ -19,8 +19,9 @@ from yarl import URL
 from provisioner.clock import SystemClock
 from provisioner.gateway import BackoffPolicy, ServiceGateway
 from provisioner.gateway.client import open_client
-from provisioner.gateway.compiled import CompiledCall, compiled
+from provisioner.gateway.compiled import compiled
 from provisioner.gateway.lean import LeanCall
+from provisioner.gateway.post import PooledPost
 from provisioner.gateway.rehearsal import nobodys, rehearse
 from provisioner.gateway.stock import StockCall
 from provisioner.gateway.transport import standing_in
@@ -162,15 +163,15 @@ class Reply:
 
     def __init__(self, status, body, headers=()):
         self.status = status
-        self.body = body
+        self.content = body
         self.raw_headers = [(name.encode(), value.encode()) for name, value in headers]
         self.headers = CIMultiDictProxy(CIMultiDict(headers))
 
     async def read(self):
-        return self.body
+        return self.content
 
     def __repr__(self):
-        return f"Reply({self.status}, {self.body!r}, {self.raw_headers})"
+        return f"Reply({self.status}, {self.content!r}, {self.raw_headers})"
 
 
 def outcomes(world, reply):
@@ -185,7 +186,7 @@ def outcomes(world, reply):
         return reply
 
     async def send(*_):
-        return await give(), reply.body
+        return await give()
 
     async def both():
         with standing_in(give):
@@ -199,7 +200,7 @@ def outcomes(world, reply):
         return ServiceGateway(client, create, retry=retry, clock=SystemClock(), patience=math.inf)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CompiledCall, "send", send)
+        patch.setattr(PooledPost, "send", send)
         return world.runner.run(both())
 
 
