@@ -61,7 +61,7 @@ def execute(jobs: str | None, options: dict[str, Any]) -> int:
 
 def _result(jobs: str | None, options: dict[str, Any]) -> Result:
     settings = run_settings(jobs, options)
-    refuse_own_results(settings)
+    refuse_own_results(settings, options["heartbeat"])
     with _service(settings, options) as settings, _rare_collections():
         try:
             return _run(settings, options)

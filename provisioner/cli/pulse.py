@@ -12,7 +12,7 @@ import anyio
 from provisioner.errors import CannotWriteError, ExitCode, ProvisionerError
 from provisioner.ports import Clock
 from provisioner.report import RunTally
-from provisioner.report.heartbeat import heartbeat, write_heartbeat
+from provisioner.report.heartbeat import heartbeat, refuse_other_than_heartbeat, write_heartbeat
 
 EVERY = 5.0
 """Seconds between two beats."""
@@ -25,7 +25,7 @@ class Pulse:
     more, and a file that grows old is what a monitor looks for.
 
     Raises:
-        CannotWriteError: on entering.
+        UsageError, CannotWriteError: on entering; the file that was there is untouched.
     """
 
     def __init__(self, path: Path | None, tally: RunTally, clock: Clock) -> None:
@@ -35,6 +35,8 @@ class Pulse:
         self.exit_code: int = ExitCode.UNEXPECTED
 
     def __enter__(self) -> Self:
+        if self._path is not None:
+            refuse_other_than_heartbeat(self._path)
         self._beat()
         return self
 

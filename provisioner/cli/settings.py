@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from os.path import realpath, split
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,26 @@ def deadline(options: dict[str, Any], now: float) -> float | None:
     return min((each for each in moments if each is not None), default=None)
 
 
-def refuse_own_results(settings: Settings) -> None:
-    """Refuse a job file that the run's own result files would replace or remove.
+def refuse_own_results(settings: Settings, heartbeat: Path | None = None) -> None:
+    """Refuse a job file or a heartbeat where the run's own result files go.
 
     Raises:
         UsageError: naming it.
     """
-    if settings.input is None or settings.input.path == "-":
-        return
-    jobs = Path(settings.input.path).resolve()
-    out = out_folder(settings, campaign_name(settings)).resolve()
-    if jobs.parent == out and jobs.name in _RESULT_FILES:
-        raise UsageError(
-            f"the results would replace the job file {settings.input.path}",
-            hint="choose another folder with --out, or name a copy of the file",
-        )
+    jobs = settings.input.path if settings.input is not None else "-"
+    out = out_folder(settings, campaign_name(settings))
+    for what, path in (("the job file", jobs), ("the heartbeat", heartbeat or "-")):
+        if path != "-" and _is_result(path, out):
+            raise UsageError(
+                f"the results would replace {what} {path}",
+                hint="choose another folder with --out, or another name for that file",
+            )
+
+
+def _is_result(path: str | Path, out: Path) -> bool:
+    # Unlike Path.resolve, realpath takes a link that leads nowhere as it is.
+    folder, name = split(realpath(path))
+    return name in _RESULT_FILES and folder == realpath(out)
 
 
 def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from provisioner.errors import CannotWriteError
+from provisioner.errors import CannotWriteError, UsageError
 from provisioner.report.atomic import replaced
 from provisioner.report.exits import file_counts
 from provisioner.report.moments import iso
 from provisioner.report.tally import RunTally
+
+_HINT = "see --heartbeat"
+_LONGEST = 65_536
+"""Bytes, many times what a heartbeat has."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,4 +75,32 @@ def write_heartbeat(beat: Heartbeat, path: Path) -> None:
         with replaced(path.absolute().parent, [path.name]) as (file,):
             file.write(msgspec.json.encode(beat).decode() + "\n")
     except CannotWriteError as error:
-        raise CannotWriteError(str(error), hint="see --heartbeat") from error
+        raise CannotWriteError(str(error), hint=_HINT) from error
+
+
+def refuse_other_than_heartbeat(path: Path) -> None:
+    """Refuse a path where something is that no heartbeat was: a job file, a ledger, a device.
+
+    Raises:
+        UsageError: it would be lost.
+        CannotWriteError: it cannot be looked at.
+    """
+    try:
+        if not path.exists() or (path.is_file() and _holds_heartbeat(path)):
+            return
+    except OSError as error:
+        raise CannotWriteError(f"cannot read {path}: {error.strerror}", hint=_HINT) from error
+    raise UsageError(
+        f"--heartbeat {path} would replace a file that is no heartbeat",
+        hint="name another file, or remove that one",
+    )
+
+
+def _holds_heartbeat(path: Path) -> bool:
+    with path.open("rb") as file:
+        text = file.read(_LONGEST)
+    try:
+        msgspec.json.decode(text, type=Heartbeat)
+    except msgspec.DecodeError:
+        return not text
+    return True

@@ -45,3 +45,18 @@ def test_a_job_file_that_the_results_would_replace_is_refused(
 )
 def test_any_other_job_file_is_taken(night: Settings) -> None:
     refuse_own_results(night)
+
+
+def test_a_link_that_leads_back_to_itself_is_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.csv").symlink_to("loop.csv")
+    refuse_own_results(settings("loop.csv"))
+
+
+def test_a_heartbeat_among_the_results_is_refused() -> None:
+    night = settings("night.csv", out=Path("night"))
+    refuse_own_results(night, Path("heartbeat.json"))
+    with pytest.raises(UsageError, match="would replace the heartbeat"):
+        refuse_own_results(night, Path("night/summary.json"))

@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.cli.pulse import EVERY, Pulse
 from provisioner.clock import SystemClock
-from provisioner.errors import CannotWriteError, HaltedError
+from provisioner.errors import CannotWriteError, HaltedError, UsageError
 from provisioner.events import DrainStarted, RunStarted
 from provisioner.job import JobState
 from provisioner.report import RunTally
@@ -112,3 +112,33 @@ def test_without_a_path_nothing_is_written(tmp_path: Path) -> None:
     with Pulse(None, started(), SystemClock()):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["participant_1,participant_2\n", "SQLite format 3\0", "{}", "[1"])
+def test_what_is_no_heartbeat_is_never_replaced(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "campaign.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="no heartbeat"), Pulse(path, started(), SystemClock()):
+        pass
+    assert path.read_text() == text
+
+
+def test_a_device_is_never_replaced() -> None:
+    pulse = Pulse(Path("/dev/null"), started(), SystemClock())
+    with pytest.raises(UsageError, match="no heartbeat"), pulse:
+        pass
+    assert Path("/dev/null").is_char_device()
+
+
+def test_an_empty_file_and_a_heartbeat_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat.json"
+    path.touch()
+    for _ in range(2):
+        with Pulse(path, started(), SystemClock()):
+            assert read(path)["campaign"] == "night"
+
+
+def test_a_heartbeat_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    pulse = Pulse(tmp_path / ("x" * 300), started(), SystemClock())
+    with pytest.raises(CannotWriteError, match="File name too long"), pulse:
+        pass
