@@ -5,6 +5,8 @@ from __future__ import annotations
 LEDGER = "provisioner.db"
 CONNECTIONS = 64
 """Calls on the wire at once."""
+SLOWEST, FASTEST = 0.01, 100_000.0
+"""Calls a second."""
 SDK_PATH = "lean"
 TIMEOUT = 30.0
 """Seconds for one call's answer."""

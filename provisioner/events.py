@@ -61,7 +61,7 @@ class OutcomeUnrecorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """The pace moved, in calls/s; `reason` is a few words."""
+    """The pace moved, in calls/s, 0 for a pause; `reason` is a few words."""
 
     rate: float
     previous: float

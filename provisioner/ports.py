@@ -209,7 +209,7 @@ class Limiter(Protocol):
 
     @property
     def rate(self) -> float:
-        """Calls/s, now."""
+        """Calls/s, now; 0 while none is let through."""
 
     @property
     def learned(self) -> float | None:

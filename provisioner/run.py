@@ -35,6 +35,7 @@ from provisioner.settler import Settler
 from provisioner.steering import obey, order_file
 from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
+from provisioner.timekeeping import Timekeeper
 from provisioner.window import deadline_watch
 from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
@@ -144,6 +145,8 @@ class _Run:
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._drain_when_told, engine)
+                    timekeeper = Timekeeper(self._settings, lane.limiter, self._stop, self._clock)
+                    tasks.start_soon(timekeeper.keep)
                     tasks.start_soon(obey, self._orders, lane.limiter, self._clock)
                     await self._unless_told(self._check_connectors(lane.gateway, engine))
                     outcome = await self._work(engine, *desk)

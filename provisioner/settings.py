@@ -8,6 +8,7 @@ import msgspec
 
 from provisioner import defaults
 from provisioner.halting import HaltRule
+from provisioner.timetable import Timetable
 
 
 class RowDefaults(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,12 +51,14 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`rate` in calls/s, a ceiling; `burst` in calls; `max_attempts` per job and run.
 
     `rate` None learns what the service allows, from what was learned before if there is any.
+    `timetable` has ceilings besides, by the time of day in the run's time zone.
     `burst` None is the least that makes up for late timers: 1 below 50/s, then 20 ms' worth.
     After `retry_budget` failed calls on end the service is left alone for a while; after `give_up`
     seconds without a call that went well the run ends. Throttled calls fail no row.
     """
 
     rate: float | None = None
+    timetable: Timetable | None = None
     burst: int | None = None
     max_attempts: int = defaults.MAX_ATTEMPTS
     retry_budget: float = 20.0

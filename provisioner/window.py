@@ -43,11 +43,16 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 def deadline_watch(
     settings: Settings, tally: RunTally, stop: Stop, now: float
 ) -> DeadlineWatch | None:
-    """A watch over the deadline of a run that starts `now`, epoch seconds; None without one."""
+    """A watch over the deadline of a run that starts `now`, epoch seconds; None without one.
+
+    Raises:
+        ConfigurationError: this machine does not know the time zone.
+    """
+    zone = zone_named(settings.time_zone)
     if settings.deadline is None:
         return None
     window = Window(start=now, deadline=settings.deadline, timeout=settings.service.timeout)
-    return DeadlineWatch(window, tally, stop, zone_named(settings.time_zone))
+    return DeadlineWatch(window, tally, stop, zone)
 
 
 class DeadlineWatch:

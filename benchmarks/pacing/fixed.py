@@ -64,7 +64,7 @@ def main() -> None:
     """Measure and print."""
     print(f"{'asked':>8} {'burst':>6} {'reached':>9} {'off':>8} {'excess':>8}")
     for rate in RATES:
-        for burst in (None, 1) if rate >= 1 / STALL else (None,):
+        for burst in (None, 1) if least_burst(rate) > 1 else (None,):
             times = uvloop.run(_departures(rate, burst, max(6.0, 20 / rate)))
             reached = (len(times) - 1) / (times[-1] - times[0])
             allowed = burst or least_burst(rate)

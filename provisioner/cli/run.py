@@ -9,7 +9,7 @@ import click
 
 from provisioner import defaults
 from provisioner.cli import options as opt
-from provisioner.cli.values import Duration, HaltRules, RowsToRetry
+from provisioner.cli.values import Duration, HaltRules, RateSchedule, RowsToRetry
 
 _RETRY_FAILED = "--retry-failed"
 
@@ -35,6 +35,7 @@ Examples:
   provisioner run --campaign campaign --retry-failed
   provisioner run jobs/campaign.csv --max-rows 5000 --halt failed=5%,min=200
   provisioner run jobs/campaign.csv --deadline 06:00 --time-zone Europe/Berlin
+  provisioner run jobs/campaign.csv --rate-schedule '22:00 20/s, 07:00 off' --deadline 07:00
   provisioner run - --format jsonl --campaign night < jobs/campaign.jsonl""",
 )
 @click.argument("jobs", required=False)
@@ -43,6 +44,13 @@ Examples:
 @opt.campaign
 @opt.option("--out", metavar="DIR", help="Result files. [default: out/<campaign>]")
 @opt.rate
+@opt.option(
+    "--rate-schedule",
+    type=RateSchedule(),
+    metavar="TIMETABLE",
+    default="",
+    help="Ceilings by the time of day, such as '22:00 20/s, 06:00 2/s, 07:00 off'.",
+)
 @opt.option(
     "--burst",
     type=click.IntRange(min=1),

@@ -94,6 +94,7 @@ def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:
         ),
         pace=PaceSettings(
             rate=options["rate"],
+            timetable=options["rate_schedule"],
             burst=options["burst"],
             max_attempts=options["max_attempts"],
             give_up=options["give_up"],

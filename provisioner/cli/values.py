@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import click
 
+from provisioner import defaults
+
 if TYPE_CHECKING:
     from datetime import datetime, time
 
     from provisioner.halting import HaltRule
+    from provisioner.timetable import Timetable
 
 
 class Duration(click.ParamType[float]):
@@ -128,11 +131,31 @@ class HaltRules(click.ParamType["tuple[HaltRule, ...]"]):
             self.fail(str(error), param, ctx)
 
 
+class RateSchedule(click.ParamType["Timetable | None"]):
+    """Rates by the time of day, `22:00 20/s, 07:00 off`; none from an empty text."""
+
+    name = "timetable"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Timetable | None:
+        """The timetable; fails with what is wrong with it."""
+        from provisioner.timetable import parse_timetable  # noqa: PLC0415  # keeps --help light
+
+        try:
+            return parse_timetable(str(value)) if value else None
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class RateOrAuto(click.ParamType[float | None]):
     """Calls a second, or `auto`, which is None."""
 
     name = "auto|number"
-    _RANGE = Rate(min=0.01, max=100_000)
+    _RANGE = Rate(min=defaults.SLOWEST, max=defaults.FASTEST)
 
     def convert(
         self,

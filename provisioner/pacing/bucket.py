@@ -25,7 +25,7 @@ class TokenBucket:
 
     A new bucket holds one token, not its burst: a run starts at its rate. `rate` is tokens/s,
     0.01 to 100,000; `burst` tokens, at least 1, None for the least burst of whatever the rate is;
-    `spare` tokens more than that.
+    `spare` makes it as many tokens more as make up for lateness.
 
     The state is GCRA's theoretical arrival time (ITU-T I.371): when the bucket would be full.
     """
@@ -33,7 +33,7 @@ class TokenBucket:
     __slots__ = ("_burst", "_full_at", "_interval", "_slack", "_spare", "burst")
 
     def __init__(
-        self, rate: float, burst: int | None = None, *, now: float, spare: int = 0
+        self, rate: float, burst: int | None = None, *, now: float, spare: bool = False
     ) -> None:
         self._burst = burst
         self._spare = spare
@@ -70,5 +70,5 @@ class TokenBucket:
 
     def _tune(self, rate: float) -> None:
         self._interval = 1 / rate
-        self.burst = (self._burst or least_burst(rate)) + self._spare
+        self.burst = (self._burst or least_burst(rate)) + self._spare * least_burst(rate)
         self._slack = (self.burst - 1) * self._interval

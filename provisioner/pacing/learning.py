@@ -65,7 +65,7 @@ class LearningPace:
     """
 
     def __init__(self, *, now: float, known: float | None = None, start: float = START) -> None:
-        self.rate = _kept(known) if known else start
+        self.rate = self._wanted = _kept(known) if known else start
         self._allowed = known or 0.0
         self._refused = known * (1 + _fine(known)) if known else math.inf
         self._ceiling = math.inf
@@ -94,8 +94,8 @@ class LearningPace:
     def set_ceiling(self, now: float, ceiling: float) -> None:
         """As `Pace.set_ceiling`."""
         self._ceiling = ceiling
-        if self.rate > ceiling:
-            self._try(now, ceiling, self._phase)
+        if self.rate != min(self._wanted, ceiling):
+            self._try(now, self._wanted, self._phase)
 
     def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
         """As `Pace.observe`."""
@@ -246,6 +246,7 @@ class LearningPace:
         return trial.seconds >= seconds and trial.is_sent and self.rate < self._ceiling
 
     def _try(self, now: float, rate: float, phase: Phase) -> None:
+        self._wanted = rate
         self.rate = min(rate, self._ceiling)
         self._phase = phase
         self._trial = Trial(now, self.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner import defaults
 from provisioner.errors import ConfigurationError
 from provisioner.events import EventSink, RateChanged
 from provisioner.job import Outcome
@@ -13,7 +14,7 @@ from provisioner.ports import Clock, Limiter
 from provisioner.record import LearnedRate
 from provisioner.settings import PaceSettings
 
-RATES = (0.01, 100_000.0)
+RATES = (defaults.SLOWEST, defaults.FASTEST)
 STALE = 30 * 86_400.0
 """Seconds after which a learned rate is no more than a hint."""
 
@@ -28,8 +29,8 @@ class BucketLimiter:
     def __init__(self, burst: int | None, pace: Pace, clock: Clock, emit: EventSink) -> None:
         now, rate = clock.monotonic(), pace.rate
         self._departures = Line(TokenBucket(rate, burst, now=now), clock)
-        # One spare, so that only the second line's lateness counts.
-        tokens = TokenBucket(rate, burst, now=now, spare=1)
+        # With some to spare, so that only the second line's lateness counts.
+        tokens = TokenBucket(rate, burst, now=now, spare=True)
         self._tokens = Line(tokens, clock, ahead=self._departures)
         self._pace = pace
         self._clock = clock
@@ -37,8 +38,8 @@ class BucketLimiter:
 
     @property
     def rate(self) -> float:
-        """Calls/s, now."""
-        return self._pace.rate
+        """See the port."""
+        return self._pace.rate if self._tokens.is_open else 0.0
 
     @property
     def learned(self) -> float | None:
@@ -55,27 +56,28 @@ class BucketLimiter:
 
     def set_ceiling(self, ceiling: float, reason: str) -> None:
         """See the port."""
-        now, previous = self._clock.monotonic(), self._pace.rate
+        now, previous = self._clock.monotonic(), self.rate
         self._tokens.is_open = ceiling > 0
         if ceiling > 0:
             self._pace.set_ceiling(now, ceiling)
-            self._follow(now, previous, reason)
+        self._follow(now, previous, reason)
 
     def observe(self, outcome: Outcome, *, sent_at: float) -> None:
         """Learn from an answer; a call nobody answered says nothing about the quota."""
         if not outcome.answered:
             return
-        now, previous = self._clock.monotonic(), self._pace.rate
+        now, previous = self._clock.monotonic(), self.rate
         self._pace.observe(now, sent_at=sent_at, throttled=outcome.throttled)
-        lower = self._pace.rate < previous
+        lower = self.rate < previous
         self._follow(now, previous, "throttled by the service" if lower else "no throttles")
 
     def _follow(self, now: float, previous: float, reason: str) -> None:
-        rate = self._pace.rate
+        rate = self.rate
         if rate == previous:
             return
-        self._tokens.set_rate(now, rate)
-        self._departures.set_rate(now, rate)
+        if rate > 0.0:
+            self._tokens.set_rate(now, rate)
+            self._departures.set_rate(now, rate)
         at = self._clock.time()
         self._emit(RateChanged(rate=rate, previous=previous, reason=reason, at=at))
 

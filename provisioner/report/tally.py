@@ -222,7 +222,8 @@ class RunTally:
             self._settled.record(event.at)
 
     def _on_rate(self, event: RateChanged) -> None:
-        self.rate_learned = event.rate
+        # A pause teaches nothing.
+        self.rate_learned = event.rate or self.rate_learned
 
     def _on_learned(self, event: RateLearned) -> None:
         self.rate_learned = event.rate

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from provisioner.events import CallSent, RunFinished, RunStarted
 from provisioner.halting import parse_halt
 from provisioner.job import Problem
 from provisioner.ledger import ledger_path, open_reader
+from provisioner.timetable import parse_timetable
 from tests.integration.conftest import night
 
 
@@ -288,6 +290,22 @@ async def test_a_deadline_leaves_the_rest_pending_and_the_next_run_finishes(
     assert told(first)["exit_code"] == ExitCode.STOPPED_EARLY
     assert "the deadline" in (first.summary.stopped or "")
     assert (await provision(settings)).exit_code is ExitCode.OK
+
+
+async def test_a_timetable_that_is_off_until_the_deadline_ends_the_run_at_once(
+    jobs: Path, server: RunningServer
+) -> None:
+    hour = (datetime.now(UTC).hour + 12) % 24
+    table = parse_timetable(f"{hour}:00 5/s, {(hour + 1) % 24}:00 off")
+    settings = msgspec.structs.replace(
+        night(jobs, server.url, deadline=time.time() + 3600.0, time_zone="UTC"),
+        pace=PaceSettings(timetable=table),
+    )
+    with anyio.fail_after(30):
+        result = await provision(settings)
+    assert result.exit_code is ExitCode.STOPPED_EARLY
+    assert result.summary.calls.attempts == 0
+    assert "the timetable is off" in (result.summary.stopped or "")
 
 
 async def test_rows_in_doubt_are_not_waited_for_beyond_the_deadline(jobs: Path) -> None:

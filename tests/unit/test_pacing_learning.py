@@ -86,6 +86,14 @@ def test_a_ceiling_is_never_exceeded() -> None:
     assert pace.rate == 4.0
 
 
+def test_a_ceiling_that_is_lifted_gives_back_the_rate_it_kept_down() -> None:
+    pace = LearningPace(now=0.0, known=50.0)
+    before = pace.rate
+    pace.set_ceiling(1.0, 5.0)
+    pace.set_ceiling(2.0, 80.0)
+    assert pace.rate == before
+
+
 def test_calls_that_were_held_up_by_something_else_allow_nothing() -> None:
     pace = LearningPace(now=0.0, start=50.0)
     for call in range(400):

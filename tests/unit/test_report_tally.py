@@ -113,6 +113,15 @@ def test_the_rate_asked_and_the_rate_learned_are_kept():
     assert (tally.rate_asked, tally.rate_learned) == (20.0, 12.0)
 
 
+def test_a_pause_is_no_rate_that_was_learned():
+    tally = folded(
+        started(),
+        RateChanged(rate=12.0, previous=20.0, reason="429", at=101),
+        RateChanged(rate=0.0, previous=12.0, reason="operator", at=102),
+    )
+    assert tally.rate_learned == 12.0
+
+
 def test_the_end_sets_the_counts_right():
     ended = RunFinished(campaign="july", counts={CREATED: 7, PENDING: 3}, at=110)
     tally = folded(started(), ended)
