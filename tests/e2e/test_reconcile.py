@@ -122,7 +122,7 @@ def test_duplicates_and_orphans_are_listed(
 def test_a_run_can_leave_the_audit_out(
     terminal: Terminal, emulator: Emulator, night: Night
 ) -> None:
-    emulator.faults("unavailable_after=50%")
+    emulator.faults("unavailable_after=20%")
     terminal.jobs(20)
     assert night.run("--no-audit")["audit"]["duplicates"] == 0
 
