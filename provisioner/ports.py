@@ -165,6 +165,9 @@ class Settlement(Protocol):
     async def suspects(self) -> dict[str, float]:
         """The connectors of jobs that ever saw a 503, and when it was last seen, epoch seconds."""
 
+    async def suspected(self) -> Sequence[SessionRequest]:
+        """The requests of jobs that ever saw a 503 and are no open question."""
+
     async def strays(self, after: str, limit: int) -> Sequence[Stray]:
         """Up to `limit` strays of the listing with a session id above `after`, by session id."""
 

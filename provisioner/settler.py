@@ -159,8 +159,12 @@ class Settler:
         return again
 
     async def _rivals(self) -> Counter[object]:
-        """How many open questions have the same Name of their own, and everything else."""
-        rivals: Counter[object] = Counter()
+        """How many jobs a session with a row's own Name, and everything else, could be that of.
+
+        Those are the open questions, and the jobs whose 503 may have made one after all.
+        """
+        suspected = await self._settlement.suspected()
+        rivals = Counter(likeness(each) for each in suspected if not is_ours(each.name))
         async for questions in self._questions():
             requests = [each.job.request for each in questions]
             rivals.update(likeness(each) for each in requests if not is_ours(each.name))

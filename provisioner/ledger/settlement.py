@@ -78,6 +78,12 @@ class LedgerSettlement:
         """See the port."""
         return await self._shell.perform(lambda core: dict(core.execute("suspects", {})))
 
+    async def suspected(self) -> list[SessionRequest]:
+        """See the port."""
+        return await self._shell.perform(
+            lambda core: [_REQUESTS.decode(text) for _, text in core.execute("suspected", {})]
+        )
+
     async def strays(self, after: str, limit: int) -> list[Stray]:
         """See the port."""
         return await self._shell.perform(lambda core: _strays(core, after, limit))

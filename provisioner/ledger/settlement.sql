@@ -30,6 +30,11 @@ FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
 WHERE campaign_id = :campaign_id AND status = 503
 GROUP BY connector_id
 
+-- name: suspected
+SELECT DISTINCT jobs.id, request
+FROM attempts CROSS JOIN jobs ON jobs.id = attempts.job_id
+WHERE campaign_id = :campaign_id AND status = 503 AND jobs.state <> 'ambiguous'
+
 -- name: note
 INSERT OR REPLACE INTO temp.sightings
     (session_id, connector_id, name, numbers, fingerprint, created_at, session)

@@ -298,6 +298,12 @@ async def test_the_connectors_of_jobs_that_saw_a_503_stay_suspect_though_runs_en
     assert list(await desk.settlement.suspects()) == [CONNECTOR]
 
 
+async def test_what_saw_a_503_is_suspected_unless_it_is_in_question(desk: Desk) -> None:
+    failed = await desk.sent(UNAVAILABLE, JobState.FAILED)
+    await desk.sent(UNAVAILABLE, JobState.AMBIGUOUS)
+    assert await desk.settlement.suspected() == [failed.request]
+
+
 async def test_a_second_session_of_a_created_job_is_a_duplicate(desk: Desk) -> None:
     created = Outcome(verdict=Verdict.CREATED, status=201, session=session(1))
     await desk.sent(created, JobState.CREATED)
@@ -375,7 +381,9 @@ def _fail(_: SqliteLedger) -> None:
     raise sqlite3.OperationalError("disk full")
 
 
-@pytest.mark.parametrize("statement", ["mark_owners", "mark_jobs", "want_suspects", "suspects"])
+@pytest.mark.parametrize(
+    "statement", ["mark_owners", "mark_jobs", "want_suspects", "suspects", "suspected"]
+)
 def test_a_scan_is_matched_without_reading_every_job_or_attempt(statement: str) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA + LISTING_SCHEMA)

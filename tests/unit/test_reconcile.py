@@ -523,6 +523,22 @@ def test_a_row_does_not_take_what_a_call_under_way_has_made(tmp_path: Path) -> N
         assert night.counts == {JobState.AMBIGUOUS: 1, JobState.IN_FLIGHT: 1}
 
 
+def test_a_row_does_not_take_what_another_rows_503_may_have_made(tmp_path: Path) -> None:
+    with Twins(tmp_path, jobs=2, alike=True) as night:
+
+        async def one_in_doubt_one_refused() -> int:
+            first, second = await night.ledger.claim(2)
+            doubted = await night.ledger.open_attempt(first)
+            await night.ledger.close_attempt(doubted, SILENCE, JobState.AMBIGUOUS)
+            refused = await night.ledger.open_attempt(second)
+            await night.gateway.create(second.request, not_after=math.inf)
+            await night.ledger.close_attempt(refused, UNWELL, JobState.FAILED)
+            return await night.settler._glance()
+
+        assert night.clock.run(one_in_doubt_one_refused()) == 0
+        assert night.counts == {JobState.NEEDS_REVIEW: 1, JobState.FAILED: 1}
+
+
 def test_the_strays_of_everybody_are_found(night: Night) -> None:
     orphan = SessionRequest(
         voice_connector_id=CONNECTOR,
