@@ -14,6 +14,9 @@ from provisioner.ports import Clock, Limiter
 LOOK_EVERY = 0.5
 """Seconds between two looks for an order."""
 
+STALE = 10.0
+"""Seconds after which nobody waits for an order to be obeyed any more."""
+
 
 def order_file(ledger: Path) -> Path:
     """Where the orders for a run on `ledger` are."""
@@ -30,9 +33,10 @@ def is_rate(rate: float) -> bool:
 async def obey(orders: Path, limiter: Limiter, clock: Clock) -> None:
     """Set the limiter's ceiling to what is ordered, until cancelled.
 
-    An order left from before is none: it was for a run that has ended.
+    An order left long ago is none: it was for a run that has ended.
     """
-    take_order(orders)
+    if _age(orders, clock.time()) > STALE:
+        take_order(orders)
     while True:
         await clock.sleep(LOOK_EVERY)
         rate = take_order(orders)
@@ -53,3 +57,10 @@ def take_order(orders: Path) -> float | None:
     except (OSError, ValueError):
         return None
     return rate if is_rate(rate) else None
+
+
+def _age(orders: Path, now: float) -> float:
+    try:
+        return abs(now - orders.stat().st_mtime)
+    except OSError:
+        return 0.0

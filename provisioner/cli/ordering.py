@@ -27,8 +27,11 @@ def order(rate: float, ledger: str) -> int:
     orders = order_file(path)
     with replaced(orders.parent, [orders.name]) as (file,):
         file.write(f"{rate!r}\n")
-    if not _taken(orders):
+    try:
+        taken = _taken(orders)
+    finally:
         orders.unlink(missing_ok=True)
+    if not taken:
         raise ConfigurationError(
             f"no run on {path} obeys",
             hint="`provisioner run --rate` sets the rate of the next one",

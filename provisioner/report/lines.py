@@ -143,7 +143,10 @@ def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
 
 
 class _RateLines:
-    """Tells a rate that has moved far since it was last told; a pace that hunts is debug talk."""
+    """Tells a rate that has moved far since it was last told; a pace that hunts is debug talk.
+
+    A pause, and that it is over, is told loudly.
+    """
 
     def __init__(self) -> None:
         self._told: float | None = None
@@ -152,9 +155,10 @@ class _RateLines:
         told = event.previous if self._told is None else self._told
         far = abs(event.rate - told) >= _FAR * told
         self._told = event.rate if far else told
+        paused = not (event.rate and event.previous)
         logger.log(
-            logging.INFO if far else logging.DEBUG,
-            "rate changed",
+            logging.WARNING if paused else logging.INFO if far else logging.DEBUG,
+            "rate changed" if event.rate else "calls paused",
             rate=round(event.rate, 2),
             previous=round(told if far else event.previous, 2),
             reason=event.reason,

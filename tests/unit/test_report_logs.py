@@ -182,6 +182,18 @@ def test_a_rate_is_told_when_it_has_moved_by_a_tenth():
     assert [(line["previous"], line["rate"]) for line in told] == [(100.0, 89.0), (89.0, 80.0)]
 
 
+def test_a_pause_and_its_end_are_told_at_a_terminal_too():
+    told = logged(
+        RateChanged(rate=0.0, previous=5.0, reason="operator", at=1.0),
+        RateChanged(rate=5.0, previous=0.0, reason="operator", at=2.0),
+        level="warning",
+    )
+    assert [(line["event"], line["rate"]) for line in told] == [
+        ("calls paused", 0.0),
+        ("rate changed", 5.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("event", "level", "title"),
     [

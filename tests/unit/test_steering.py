@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import anyio
@@ -54,6 +55,7 @@ def test_a_run_obeys_within_a_second_and_ignores_what_was_left(orders: Path) -> 
 
     async def night() -> None:
         orders.write_text("99")
+        os.utime(orders, (clock.time() - 60.0,) * 2)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(obey, orders, limiter, clock)
             await clock.sleep(1.2)
@@ -66,6 +68,24 @@ def test_a_run_obeys_within_a_second_and_ignores_what_was_left(orders: Path) -> 
     (changed,) = events
     assert isinstance(changed, RateChanged)
     assert (changed.rate, changed.reason) == (25.0, "operator")
+
+
+def test_an_order_that_somebody_waits_for_is_obeyed_though_the_run_begins_only_now(
+    orders: Path,
+) -> None:
+    clock, events = VirtualClock(), list[Event]()
+    limiter = build_limiter(PaceSettings(rate=10), clock, events.append)
+    orders.write_text("25")
+    os.utime(orders, (clock.time() - 2.0,) * 2)
+
+    async def night() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(obey, orders, limiter, clock)
+            await clock.sleep(1.0)
+            tasks.cancel_scope.cancel()
+
+    clock.run(night())
+    assert limiter.rate == 25.0
 
 
 @pytest.mark.parametrize(("rate", "kept"), [(0, True), (0.01, True), (0.001, False), (-1, False)])
