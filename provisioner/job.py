@@ -134,7 +134,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of a job file, read and validated.
 
     `number` counts data rows from 1. `cells` is JSON text of the row's own columns, verbatim: an

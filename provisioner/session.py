@@ -41,7 +41,7 @@ class GeoMatchParams(msgspec.Struct, frozen=True, kw_only=True):
     area_code: str = msgspec.field(name="AreaCode")
 
 
-class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One CreateProxySession request; encodes to the API's spelling, unset members left out.
 
     `participants` is ordered: geographic matching looks at the first. `capabilities` is kept in

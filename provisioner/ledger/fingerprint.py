@@ -7,9 +7,8 @@ from zlib import crc32
 
 
 def fingerprint(name: str | None, numbers: Iterable[str]) -> int:
-    """32 bits of a session's Name and its numbers, in no order, with or without their `+`.
+    """32 bits of a session's Name and its numbers, all in E.164 with their `+`, in no order.
 
     Equal fingerprints prove nothing: they say which few jobs to compare with.
     """
-    plain = sorted([number.lstrip("+") for number in numbers])
-    return crc32(" ".join((name or "", *plain)).encode("utf-8", "surrogatepass"))
+    return crc32(" ".join((name or "", *sorted(numbers))).encode("utf-8", "surrogatepass"))

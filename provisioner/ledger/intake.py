@@ -68,11 +68,12 @@ class SqliteIntake:
 
     def recorded(self) -> Recorded:
         """The tally so far."""
-        (gone,) = self._execute("count_gone").fetchone()
-        return Recorded(gone=gone + self._corrected, **self._tally)
+        return Recorded(gone=self._gone() + self._corrected, **self._tally)
 
     def to_send(self) -> int:
         """See the port."""
+        if self._known is None:
+            return self._tally["new"]
         (rows,) = self._execute("count_to_send").fetchone()
         return int(rows)
 
@@ -101,9 +102,11 @@ class SqliteIntake:
     def commit(self, layout: Layout) -> CampaignRecord:
         """Make it durable."""
         with writing(self._path):
-            self._part_with_what_is_gone(layout)
+            if self._known is not None:
+                self._part_with_what_is_gone(layout, self._known.layout)
             self._execute(
                 "finish_campaign",
+                gone=self._gone(),
                 layout=_encode(layout).decode(),
                 connectors=json.dumps(sorted(self._connectors)),
             )
@@ -112,11 +115,17 @@ class SqliteIntake:
             each for each in SqliteReader(self._connection).campaigns() if each.id == self._id
         )
 
-    def _part_with_what_is_gone(self, layout: Layout) -> None:
+    def _gone(self) -> int:
+        """The campaign's jobs that the file no longer has; a new campaign has none."""
+        if self._known is None:
+            return 0
+        (gone,) = self._execute("count_gone").fetchone()
+        return int(gone)
+
+    def _part_with_what_is_gone(self, layout: Layout, before: Layout) -> None:
         """Forget what was never sent; keep the rest as it is told best without its file."""
         self._execute("forget_unsent")
         self._execute("withdraw_sent")
-        before = self._known.layout if self._known else layout
         if before.format == "csv" and before.columns != layout.columns:
             self._execute("name_cells", columns=_encode(before.columns).decode())
 

@@ -12,9 +12,7 @@ RETURNING id, recording
 
 -- name: finish_campaign
 UPDATE campaigns
-SET layout = :layout, connectors = :connectors,
-    gone = (SELECT count(*) FROM jobs
-            WHERE campaign_id = :campaign_id AND recording < :recording)
+SET layout = :layout, connectors = :connectors, gone = :gone
 WHERE id = :campaign_id
 
 -- name: campaigns

@@ -133,7 +133,7 @@ def _sighting(session: Session, connector_id: str, everything: bool) -> tuple[ob
         connector_id,
         session.name,
         " ".join(sorted(pair(numbers))),
-        fingerprint(session.name, numbers),
+        fingerprint(session.name, ["+" + number.lstrip("+") for number in numbers]),
         created_at(session),
         _ENCODER.encode(session).decode(),
         everything,

@@ -160,10 +160,9 @@ def _members(value: object) -> Iterable[object]:
 
 def _own_cells(line: str, shape: Shape) -> str:
     if shape.whole:
-        return msgspec.json.format(line, indent=-1)
+        return line.strip()
     raw = _decode_raw(line)
-    text = _encode({key: raw[key] for key in shape.own}).decode()
-    return msgspec.json.format(text, indent=-1)
+    return _encode({key: raw[key] for key in shape.own}).decode()
 
 
 def _terms(record: Mapping[str, object], shape: Shape) -> bytes:

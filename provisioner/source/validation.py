@@ -9,7 +9,7 @@ from provisioner.errors import ConfigurationError
 from provisioner.session import CAPABILITIES, NAME, GeoMatchParams, SessionRequest
 from provisioner.settings import RowDefaults
 from provisioner.source.columns import PARTICIPANTS
-from provisioner.source.numbers import canonical_number
+from provisioner.source.numbers import are_canonical, canonical_number
 from provisioner.source.values import JOB_ID_LENGTH, PARSERS, InvalidValueError
 
 _IDENTITY_DIGITS = 32
@@ -30,7 +30,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row that may become a job, with its identity."""
 
     key: str
@@ -72,8 +72,10 @@ class Validator:
         like = self._known.get(terms)
         if like is None:
             return None
-        first, second = canonical_number(pair[0]), canonical_number(pair[1])
-        if first is None or second is None or first == second:
+        first, second = pair
+        if not are_canonical(first, second):
+            first, second = canonical_number(first) or "", canonical_number(second) or ""
+        if not first or not second or first == second:
             return None
         if name and not NAME.fullmatch(name := name.strip()):
             return None

@@ -171,3 +171,63 @@ def test_a_job_has_one_key_in_either_format(written):
 def test_a_row_is_read_alike_however_often_its_like_came_before(written, repeats):
     rows = read(as_csv(written * repeats).encode(), "csv")
     assert [row.request for row in rows] == [request for request, _ in written] * repeats
+
+
+# Few values to a column, so that most rows have had their like, sound or damaged, before them.
+VALUES = {
+    "participant_1": ["+14155550100", "+1 (415) 555-0100", "'+14155550100", "14155550100", ""],
+    "participant_2": ["+442079460000", "+14155550100", "+44 20 7946 0000", "1.4E+10", "+4420\0"],
+    "voice_connector_id": ["abc", "abc", "abc", " abc ", "a/b", ""],
+    "capabilities": ["Voice|SMS", "SMS", "", "Fax"],
+    "expiry_minutes": ["720", "", "0", "7.0"],
+    "geo_match_country": ["", "US", "us"],
+    "geo_match_area_code": ["", "415"],
+    "name": ["", "Order 1", " Order 1 ", "no!", "a" * 31, "é"],
+    "job_id": ["", "7", " 7 ", "x" * 257, "\u00a0", "a\x85b", "caf\ud800"],
+    "note": ["", "é", "a\tb", "\x01", "\udcff"],
+}
+JSON_VALUES = VALUES | {
+    "expiry_minutes": ["720", 720, 720.0, True, None],
+    "capabilities": [["Voice", "SMS"], "Voice|SMS", ["Fax"], []],
+    "participants": [["+14155550100", "+442079460000"], ["+14155550100"], "+14155550100", None],
+    "job_id": ["", 7, "7", " 7 ", None, "\u00a0"],
+    "name": ["", None, "Order 1", 1, "no!"],
+    "note": ["", {"a": [1, 1.0]}, "\0", "\\u0000"],
+}
+
+
+def some_of(values):
+    """Rows that differ from the first value of each column in few of them."""
+    usual = {key: value[0] for key, value in values.items()}
+    odd = st.sampled_from([(key, value) for key in values for value in values[key]])
+    rows = st.lists(odd, max_size=3).map(lambda changes: usual | dict(changes))
+    return st.lists(rows, min_size=1, max_size=12)
+
+
+def findings(rows):
+    return [
+        (row.key, row.request, row.cells, [(each.column, each.message) for each in row.problems])
+        for row in rows
+    ]
+
+
+@given(written=some_of(VALUES))
+def test_a_csv_row_in_company_is_read_as_it_is_alone(written):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([VALUES, *(row.values() for row in written)])
+    header, *lines = text.getvalue().encode("utf-8", "surrogatepass").splitlines(keepends=True)
+    assert findings(read(header + b"".join(lines), "csv")) == [
+        found for line in lines for found in findings(read(header + line, "csv"))
+    ]
+
+
+@given(written=some_of(JSON_VALUES), pair=st.booleans())
+def test_a_json_row_in_company_is_read_as_it_is_alone(written, pair):
+    unwanted = {"participant_1", "participant_2"} if pair else {"participants"}
+    lines = [
+        json.dumps({key: row[key] for key in row if key not in unwanted}).encode() + b"\n"
+        for row in written
+    ]
+    assert findings(read(b"".join(lines), "jsonl")) == [
+        found for line in lines for found in findings(read(line, "jsonl"))
+    ]

@@ -122,17 +122,15 @@ class TestSpellings:
 
 
 class TestCells:
-    def test_they_are_the_object_as_written_without_its_spaces(self, rows):
+    def test_they_are_the_object_as_written(self, rows):
         line = '{ "n": 1.10, "big": 123456789012345678901234567890, ' + json.dumps(OURS)[1:]
-        row = only(rows(line))
-        assert row.cells.startswith('{"n":1.10,"big":123456789012345678901234567890,"participant_')
-        assert json.loads(row.cells) == json.loads(line)
+        assert only(rows(f" {line} ")).cells == line
 
     def test_keys_of_an_earlier_run_are_left_out(self, source):
         job_file = source({"_row": 1, **OURS, "_status": "created", "_mine": [1, {"a": "b c"}]})
         row = only(list(job_file.rows()))
         assert row.request == REQUEST
-        assert row.cells == json.dumps(OURS | {"_mine": [1, {"a": "b c"}]}, separators=(",", ":"))
+        assert json.loads(row.cells) == OURS | {"_mine": [1, {"a": "b c"}]}
 
     def test_the_layout_lists_every_key_once(self, source):
         job_file = source(OURS, OURS | {"a": 1, "_row": 1}, {"b": 1, **OURS})
