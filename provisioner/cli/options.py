@@ -177,10 +177,14 @@ input_options = Chained(
     option("--geo-match-area-code", metavar="NNN", help="For rows that do not say."),
 )
 
-service_options = Chained(
+lane_options = Chained(
     option("--region", metavar="REGION", help="AWS region; default: the standard AWS chain."),
     option("--profile", metavar="NAME", help="AWS profile; default: the standard AWS chain."),
     option("--endpoint-url", metavar="URL", help="Another endpoint; https unless on loopback."),
+)
+
+service_options = Chained(
+    lane_options,
     option(
         "--timeout",
         type=Duration(positive=True),

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from provisioner.cli.speech import tell
-from provisioner.errors import ConfigurationError, ExitCode, UsageError
+from provisioner.errors import CannotWriteError, ConfigurationError, ExitCode, UsageError
 from provisioner.ledger import ledger_path
 from provisioner.report.atomic import replaced
 from provisioner.steering import is_rate, order_file
@@ -25,8 +25,7 @@ def order(rate: float, ledger: str) -> int:
     if not path.exists():
         raise ConfigurationError(f"there is no ledger at {path}", hint="name it with --ledger")
     orders = order_file(path)
-    with replaced(orders.parent, [orders.name]) as (file,):
-        file.write(f"{rate!r}\n")
+    _leave(orders, rate)
     try:
         taken = _taken(orders)
     finally:
@@ -38,6 +37,16 @@ def order(rate: float, ledger: str) -> int:
         )
     tell(f"at most {rate:g} calls a second from now on" if rate else "paused")
     return ExitCode.OK
+
+
+def _leave(orders: Path, rate: float) -> None:
+    try:
+        with replaced(orders.parent, [orders.name]) as (file,):
+            file.write(f"{rate!r}\n")
+    except CannotWriteError as error:
+        raise CannotWriteError(
+            str(error), hint="who steers a run writes beside its ledger, as the run itself does"
+        ) from error
 
 
 def _taken(orders: Path) -> bool:

@@ -23,6 +23,7 @@ Examples:
 @opt.ledger
 @opt.campaign
 @opt.rate
+@opt.lane_options
 @opt.window_options
 @opt.option(
     "--needed-until",
@@ -37,8 +38,8 @@ Examples:
 def plan(jobs: str, **options: Any) -> int:  # noqa: ANN401  # click's options, by name
     """Tell what a run of JOBS would do, how long it would take and when its sessions close.
 
-    Without --rate the one learned last counts, where the ledger has one. Exits 65 where a run would
-    refuse the file: invalid rows, or a changed file without --extend.
+    Without --rate the one counts that runs learned for the region, where the ledger has one. Exits
+    65 where a run would refuse the file: invalid rows, or a changed file without --extend.
     """
     from provisioner.cli.planning import report_plan  # noqa: PLC0415  # keeps --help light
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import tzinfo
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,9 @@ from provisioner.errors import ExitCode
 from provisioner.intake import IntakePolicy
 from provisioner.job import JobState, Problem
 from provisioner.ledger import Closings, Forecast, ledger_path, open_reader
+from provisioner.quotas import likely_rate
 from provisioner.report import render_problems, seconds_text
-from provisioner.settings import Settings
+from provisioner.settings import ServiceSettings, Settings
 from provisioner.wall_time import moment_after, told, zone_named
 
 
@@ -46,7 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run would do, in rows but for `seconds`, `rate` (calls/s) and the epoch times.
 
     `recorded` are the file's jobs that the campaign already has, by state. `rate` is what was
-    asked for, or what the ledger knows of a lane. `late` rows miss the `deadline`. `closings` tells
+    asked for, or what `lane` was found to allow. `late` rows miss the `deadline`. `closings` tells
     when the sessions still to be created will close, and how many before `needed_until`.
     """
 
@@ -54,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     recorded: dict[JobState, int]
     to_send: int
     rate: float | None
+    lane: str | None
     seconds: float | None
     start: float
     end: float | None
@@ -90,7 +93,8 @@ def _plan(
     again = sum(recorded.get(state, 0) for state in (JobState.PENDING, JobState.WITHDRAWN))
     to_send = found.valid - sum(recorded.values()) + again
     now = time.time()
-    pace = Pace(rate=_rate(options), start=now, deadline=deadline(options, now))
+    rate, lane = _rate(options)
+    pace = Pace(rate=rate, start=now, deadline=deadline(options, now))
     seconds = pace.seconds(to_send)
     end = now + (seconds or 0.0)
     moment = options["needed_until"]
@@ -99,7 +103,8 @@ def _plan(
         input=found,
         recorded=recorded,
         to_send=to_send,
-        rate=pace.rate,
+        rate=rate,
+        lane=lane,
         seconds=None if seconds is None else round(seconds, 3),
         start=now,
         end=None if seconds is None else end,
@@ -110,13 +115,19 @@ def _plan(
     )
 
 
-def _rate(options: dict[str, Any]) -> float | None:
-    """What was asked for, or what any lane was found to allow last."""
+def _rate(options: dict[str, Any]) -> tuple[float | None, str | None]:
+    """What was asked for, or what the service was found to allow and the lane that tells so."""
     path = ledger_path(options["ledger"])
     if options["rate"] is not None or not path.exists():
-        return cast("float | None", options["rate"])
+        return options["rate"], None
+    service = ServiceSettings(
+        region=options["region"] or os.environ.get("AWS_DEFAULT_REGION"),
+        profile=options["profile"],
+        endpoint_url=options["endpoint_url"],
+    )
     with open_reader(path) as reader:
-        return next((learned.rate for learned in reader.rates()), None)
+        learned = likely_rate(reader.rates(), service)
+    return (None, None) if learned is None else (learned.rate, learned.lane)
 
 
 def _lines(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
@@ -132,8 +143,9 @@ def _lines(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
 def _duration(plan: Plan, zone: tzinfo | None) -> str:
     if plan.rate is None or plan.seconds is None or plan.end is None:
         return "; how fast, the first run learns"
+    learned = f" ({plan.lane} allows it)" if plan.lane else ""
     return (
-        f": {seconds_text(plan.seconds)} at {plan.rate:.4g}/s, "
+        f": {seconds_text(plan.seconds)} at {plan.rate:.4g}/s{learned}, "
         f"done by {told(plan.end, zone)} if started now"
     )
 
