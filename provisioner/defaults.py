@@ -4,7 +4,9 @@ from __future__ import annotations
 
 LEDGER = "provisioner.db"
 CONNECTIONS = 64
-"""Calls on the wire at once."""
+"""Calls on the wire at once, where nothing asks for more."""
+POOL = 512
+"""Calls on the wire at once at most, where nobody said how many."""
 SLOWEST, FASTEST = 0.01, 100_000.0
 """Calls a second."""
 SDK_PATH = "lean"

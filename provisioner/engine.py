@@ -7,7 +7,7 @@ import msgspec
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
-from provisioner.events import ConnectorSetAside, DrainStarted, EventSink
+from provisioner.events import ConcurrencyChanged, ConnectorSetAside, DrainStarted, EventSink
 from provisioner.job import Job, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ports import Clock, Ledger
@@ -31,6 +31,8 @@ class Engine:
         self._lane = lane
         self._clock = clock
         self._emit = emit
+        self._width = lane.connections
+        self._most = lane.most
         self._connections = anyio.Semaphore(lane.connections, fast_acquire=True)
         self._scope: anyio.CancelScope | None = None
         self.unusable: dict[str, str] = {}
@@ -52,13 +54,13 @@ class Engine:
         """
         if self._draining:
             return None
-        send, receive = anyio.create_memory_object_stream[Job](self._lane.connections)
+        send, receive = anyio.create_memory_object_stream[Job](self._most)
         with ungrouped():
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
                 tasks.start_soon(self._feed, send, limit)
                 with receive:
-                    for _ in range(self._lane.connections + _SPARE_WORKERS):
+                    for _ in range(self._most + _SPARE_WORKERS):
                         tasks.start_soon(self._work, receive.clone())
         return self._fatal
 
@@ -70,6 +72,16 @@ class Engine:
             self._emit(DrainStarted(reason=reason, in_flight=in_flight, at=self._clock.time()))
             if self._scope is not None:
                 self._scope.cancel()
+
+    def widen(self, wanted: int) -> None:
+        """Let so many calls be on the wire at once, within the pool; never fewer than before."""
+        more = min(wanted, self._most) - self._width
+        if more > 0:
+            self._width += more
+            for _ in range(more):
+                self._connections.release()
+            at = self._clock.time()
+            self._emit(ConcurrencyChanged(connections=self._width, at=at))
 
     def set_aside(self, connector_id: str, reason: str) -> None:
         """Leave a connector's jobs pending and send the others'. Safe to repeat."""

@@ -69,6 +69,21 @@ class RateChanged(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class ConcurrencyChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """So many calls may be on the wire at once, as rate and latency ask for."""
+
+    connections: int
+    at: float
+
+
+class ConcurrencyLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers are so slow that `connections` cannot reach the rate, `reachable` calls/s at most."""
+
+    connections: int
+    reachable: float
+    at: float
+
+
 class ConnectorSetAside(msgspec.Struct, frozen=True, kw_only=True):
     """No call to a connector would fare better: its jobs stay pending, the others' are sent."""
 
@@ -172,6 +187,8 @@ Event: TypeAlias = (
     | OutcomeUnrecorded
     | RateChanged
     | RateLearned
+    | ConcurrencyChanged
+    | ConcurrencyLimits
     | ConnectorSetAside
     | BreakerOpened
     | BreakerClosed

@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 import msgspec
 
+from provisioner import defaults
 from provisioner.audit import Auditor
 from provisioner.campaign import conclude, enrol, out_folder
 from provisioner.clock import SystemClock
@@ -36,6 +37,7 @@ from provisioner.steering import obey, order_file
 from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
 from provisioner.timekeeping import Timekeeper
+from provisioner.widening import Widening
 from provisioner.window import deadline_watch
 from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
@@ -92,7 +94,7 @@ async def provision(
                 watches.start_soon(ending.listen)
                 if deadline is not None:
                     watches.start_soon(deadline.keep, SystemClock())
-                error = await _Run(settings, campaign, emit, ending).send(core)
+                error = await _Run(settings, campaign, tally, emit, ending).send(core)
                 watches.cancel_scope.cancel()
         summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, error)
     return Result(
@@ -107,10 +109,16 @@ class _Run:
     """The part of a run that talks to the service."""
 
     def __init__(
-        self, settings: Settings, campaign: CampaignRecord, emit: EventSink, stop: Stop
+        self,
+        settings: Settings,
+        campaign: CampaignRecord,
+        tally: RunTally,
+        emit: EventSink,
+        stop: Stop,
     ) -> None:
         self._settings = settings
         self._campaign = campaign
+        self._tally = tally
         self._emit = emit
         self._stop = stop
         self._clock: Clock = SystemClock()
@@ -147,6 +155,8 @@ class _Run:
                     tasks.start_soon(self._drain_when_told, engine)
                     timekeeper = Timekeeper(self._settings, lane.limiter, self._stop, self._clock)
                     tasks.start_soon(timekeeper.keep)
+                    widening = Widening(engine, lane, self._tally, self._emit)
+                    tasks.start_soon(widening.keep, self._clock)
                     tasks.start_soon(obey, self._orders, lane.limiter, self._clock)
                     await self._unless_told(self._check_connectors(lane.gateway, engine))
                     outcome = await self._work(engine, *desk)
@@ -212,7 +222,7 @@ class _Run:
             campaign=self._campaign.name,
             counts=counts,
             rate=self._settings.pace.rate,
-            concurrency=self._settings.service.connections,
+            concurrency=self._settings.service.connections or defaults.CONNECTIONS,
             at=self._clock.time(),
         )
 

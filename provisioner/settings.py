@@ -35,16 +35,22 @@ class InputSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service is and how patient to be: `timeout` seconds for one call's answer.
 
-    `connections` bounds the calls on the wire at once and is the pool's size. `sdk_path` `lean`
-    does once what the client does for each call, `stock` leaves the client as it is.
+    `connections` bounds the calls on the wire at once and is the pool's size; None is 64, and up
+    to 512 where rate and latency ask for it. `sdk_path` `lean` does once what the client does for
+    each call, `stock` leaves the client as it is.
     """
 
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
     timeout: float = defaults.TIMEOUT
-    connections: int = defaults.CONNECTIONS
+    connections: int | None = None
     sdk_path: str = defaults.SDK_PATH
+
+    @property
+    def pool(self) -> int:
+        """The most calls on the wire at once."""
+        return self.connections or defaults.POOL
 
 
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):

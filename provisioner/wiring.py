@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
+from provisioner import defaults
 from provisioner.audit import Auditor
 from provisioner.errors import ConfigurationError
 from provisioner.events import EventSink
@@ -45,7 +46,8 @@ async def open_lane(
             limiter=build_limiter(pace, clock, emit, known_rate(rates, gateway.scope)),
             breaker=CircuitBreaker(give_up=pace.give_up, budget=pace.retry_budget),
             retry=BackoffPolicy(pace.max_attempts, jitter),
-            connections=service.connections,
+            connections=service.connections or defaults.CONNECTIONS,
+            pool=service.pool,
             name=gateway.scope,
             patience=call_patience(service.timeout),
         )

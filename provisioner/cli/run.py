@@ -9,7 +9,7 @@ import click
 
 from provisioner import defaults
 from provisioner.cli import options as opt
-from provisioner.cli.values import Duration, HaltRules, RateSchedule, RowsToRetry
+from provisioner.cli.values import CountOrAuto, Duration, HaltRules, RateSchedule, RowsToRetry
 
 _RETRY_FAILED = "--retry-failed"
 
@@ -58,10 +58,10 @@ Examples:
 )
 @opt.option(
     "--concurrency",
-    type=click.IntRange(1, 4096),
-    default=defaults.CONNECTIONS,
+    type=CountOrAuto(4096),
+    default="auto",
     show_default=True,
-    help="Calls on the wire at once.",
+    help="Calls on the wire at once; auto is 64, and up to 512 where rate and latency ask for it.",
 )
 @opt.option(
     "--sdk-path",

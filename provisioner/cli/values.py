@@ -169,6 +169,26 @@ class RateOrAuto(click.ParamType[float | None]):
         return self._RANGE.convert(cast("float", value), param, ctx)
 
 
+class CountOrAuto(click.ParamType[int | None]):
+    """A number in a range, or `auto`, which is None."""
+
+    name = "auto|number"
+
+    def __init__(self, most: int) -> None:
+        self._range = click.IntRange(1, most)
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int | None:
+        """The number, or None."""
+        if str(value).strip().lower() == "auto":
+            return None
+        return int(self._range.convert(cast("int", value), param, ctx))
+
+
 class RowsToRetry(click.ParamType[str | None]):
     """An error code, or `*` for every failed row; `yes` and `no` stand for all and none."""
 

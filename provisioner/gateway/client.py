@@ -104,7 +104,7 @@ def client_config(settings: ServiceSettings) -> AioConfig:
     """One attempt a call, whatever AWS_MAX_ATTEMPTS and AWS_RETRY_MODE say."""
     return AioConfig(
         retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=settings.connections,
+        max_pool_connections=settings.pool,
         connect_timeout=connect_timeout(settings),
         read_timeout=settings.timeout,
         user_agent_extra=f"provisioner/{version('provisioner')}",

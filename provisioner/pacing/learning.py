@@ -185,6 +185,8 @@ class LearningPace:
             self._before_probe = None
             self._try(now, self.rate, Phase.MEASURE)
         elif trial.throttled >= self._many() and trial.share > 2 * NOISE:
+            # What was known is so no longer: it is worth looking soon whether it is again.
+            self._failed_probes, self._patience = 0, LONGEST_PATIENCE
             self._refused = self.rate
             self._allowed = trial.accepted_rate
             self._settle(now)

@@ -17,6 +17,7 @@ import msgspec
 
 from provisioner.events import (
     CallSent,
+    ConcurrencyChanged,
     Event,
     OutcomeRecorded,
     RateChanged,
@@ -84,6 +85,8 @@ class Bottleneck:
                 self._throttled = self._throttled or event.outcome.throttled
             case RateChanged():
                 self._rate = event.rate
+            case ConcurrencyChanged():
+                self._connections = event.connections
             case RunStarted():
                 self._rate, self._connections = event.rate or 0.0, event.concurrency
                 self._last = event.at

@@ -12,6 +12,8 @@ from provisioner.events import (
     BreakerClosed,
     BreakerOpened,
     CallSent,
+    ConcurrencyChanged,
+    ConcurrencyLimits,
     ConnectorSetAside,
     DrainStarted,
     Event,
@@ -65,6 +67,8 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         OutcomeUnrecorded: unrecorded,
         RateChanged: _RateLines(),
         RateLearned: _rate_learned,
+        ConcurrencyChanged: _concurrency_changed,
+        ConcurrencyLimits: _concurrency_limits,
         BreakerOpened: breaker.open,
         BreakerClosed: breaker.close,
         ConnectorSetAside: _connector_set_aside,
@@ -187,6 +191,19 @@ class _BreakerLines:
 
 def _rate_learned(logger: FilteringBoundLogger, event: RateLearned) -> None:
     logger.info("rate learned", lane=event.lane, rate=round(event.rate, 2))
+
+
+def _concurrency_changed(logger: FilteringBoundLogger, event: ConcurrencyChanged) -> None:
+    logger.debug("concurrency changed", connections=event.connections)
+
+
+def _concurrency_limits(logger: FilteringBoundLogger, event: ConcurrencyLimits) -> None:
+    logger.info(
+        "concurrency limits, not the quota",
+        connections=event.connections,
+        reachable=round(event.reachable, 2),
+        hint="answers are slow for this rate; a larger --concurrency may reach it",
+    )
 
 
 def _drain_started(logger: FilteringBoundLogger, event: DrainStarted) -> None:

@@ -17,6 +17,7 @@ from provisioner.events import (
     BreakerClosed,
     BreakerOpened,
     CallSent,
+    ConcurrencyChanged,
     ConnectorSetAside,
     DrainStarted,
     Event,
@@ -99,6 +100,7 @@ class Night:
         self.jobs = jobs
         self.pace = PaceSettings(rate=1000.0, max_attempts=3)
         self.connections = 4
+        self.pool: int | None = None
         self.latency = 0.1
 
     def __enter__(self) -> Self:
@@ -153,6 +155,7 @@ class Night:
             breaker=CircuitBreaker(give_up=self.pace.give_up, budget=self.pace.retry_budget),
             retry=BackoffPolicy(self.pace.max_attempts, Random(1)),
             connections=self.connections,
+            pool=self.pool,
         )
         self.engine = Engine(ImmediateLedger(self.core), lane, self.clock, self.events.append)
 
@@ -401,6 +404,26 @@ def test_a_limit_of_more_than_a_claim_is_kept(tmp_path: Path) -> None:
         night.latency, night.pace = 0.0, PaceSettings(rate=100_000.0)
         night.run(always(CREATED), limit=400)
         assert night.counts == {JobState.CREATED: 400, JobState.PENDING: 200}
+
+
+def test_as_many_more_calls_are_in_flight_as_are_asked_for_within_the_pool(night: Night) -> None:
+    night.pool, night.latency = 10, 1.0
+    night.prepare(always(CREATED))
+
+    async def both() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(night.engine.run)
+            await night.clock.sleep(0.5)
+            before = night.gateway.in_flight
+            for wanted in (7, 3, 40, 50):
+                night.engine.widen(wanted)
+                await night.clock.sleep(0.05)
+            assert (before, night.gateway.in_flight) == (4, 10)
+
+    night.clock.run(both())
+    assert [
+        event.connections for event in night.events if isinstance(event, ConcurrencyChanged)
+    ] == [7, 10]
 
 
 def test_draining_records_what_is_in_flight_and_starts_nothing(night: Night) -> None:

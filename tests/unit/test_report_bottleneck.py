@@ -2,7 +2,14 @@ import time
 
 import pytest
 
-from provisioner.events import CallSent, OutcomeRecorded, RateChanged, RunFinished, RunStarted
+from provisioner.events import (
+    CallSent,
+    ConcurrencyChanged,
+    OutcomeRecorded,
+    RateChanged,
+    RunFinished,
+    RunStarted,
+)
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.report.bottleneck import Bottleneck, Limits, cpu_wanted
 
@@ -83,6 +90,12 @@ def test_a_rate_that_was_learned_counts_from_then_on():
     run.bottleneck(RateChanged(rate=50.0, previous=1000.0, reason="429", at=run.now))
     limits = run.calls(50.0).limits()
     assert limits.quota == pytest.approx(0.5, abs=0.06)
+
+
+def test_connections_that_were_added_count_from_then_on():
+    run = Run(connections=5).calls(50.0)
+    run.bottleneck(ConcurrencyChanged(connections=50, at=run.now))
+    assert run.calls(50.0).limits().concurrency == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_pause_without_any_event_is_one_stretch_of_waiting():

@@ -9,6 +9,8 @@ from provisioner.events import (
     BreakerClosed,
     BreakerOpened,
     CallSent,
+    ConcurrencyChanged,
+    ConcurrencyLimits,
     ConnectorSetAside,
     DrainStarted,
     JobSettled,
@@ -208,6 +210,16 @@ def test_a_pause_and_its_end_are_told_at_a_terminal_too():
 def test_outcomes_are_told_as_loudly_as_they_matter(event, level, title):
     (line,) = logged(event)
     assert (line["level"], line["event"]) == (level, title)
+
+
+def test_connections_that_cannot_reach_the_rate_are_told():
+    changed = ConcurrencyChanged(connections=100, at=1.0)
+    (line,) = logged(
+        changed, ConcurrencyLimits(connections=512, reachable=341.333, at=2.0), level="info"
+    )
+    assert line["event"] == "concurrency limits, not the quota"
+    assert (line["connections"], line["reachable"]) == (512, 341.33)
+    assert logged(changed)[0]["connections"] == 100
 
 
 def test_an_outcome_tells_what_is_known_of_it():
