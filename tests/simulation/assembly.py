@@ -16,6 +16,7 @@ from provisioner.job import Outcome
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import CircuitBreaker, build_limiter
+from provisioner.report import RunTally
 from provisioner.run import _Run
 from provisioner.settings import ServiceSettings, Settings
 from provisioner.settler import Settler
@@ -43,7 +44,7 @@ class SimulatedRun(_Run):
             limit=process.life.limit,
             preflight=False,
         )
-        super().__init__(settings, process.campaign, self._hear, stop)
+        super().__init__(settings, process.campaign, RunTally(), self._hear, stop)
         self._process = process
         self._clock = process.clock
         self._core = core
