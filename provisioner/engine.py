@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import anyio
 import msgspec
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from provisioner.errors import ungrouped
 from provisioner.events import ConcurrencyChanged, ConnectorSetAside, DrainStarted, EventSink
+from provisioner.feed import JobFeed
 from provisioner.job import Job, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ports import Clock, Ledger
@@ -15,8 +15,6 @@ from provisioner.sending import Sender, Tries
 
 _SPARE_WORKERS = 256
 """A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
-
-_CLAIM_AT_ONCE = 256
 
 
 class Engine:
@@ -54,14 +52,12 @@ class Engine:
         """
         if self._draining:
             return None
-        send, receive = anyio.create_memory_object_stream[Job](self._most)
+        jobs = JobFeed(self._ledger, limit, self._counted)
         with ungrouped():
             async with anyio.create_task_group() as tasks:
                 self._scope = tasks.cancel_scope
-                tasks.start_soon(self._feed, send, limit)
-                with receive:
-                    for _ in range(self._most + _SPARE_WORKERS):
-                        tasks.start_soon(self._work, receive.clone())
+                for _ in range(self._most + _SPARE_WORKERS):
+                    tasks.start_soon(self._work, jobs)
         return self._fatal
 
     def drain(self, reason: str) -> None:
@@ -90,27 +86,9 @@ class Engine:
             at = self._clock.time()
             self._emit(ConnectorSetAside(connector_id=connector_id, reason=reason, at=at))
 
-    async def _feed(self, jobs: ObjectSendStream[Job], limit: int | None) -> None:
-        async with jobs:
-            while batch := await self._ledger.claim(_CLAIM_AT_ONCE):
-                within = [job for job in batch if self._is_within(limit, job)]
-                for job in within:
-                    await jobs.send(job)
-                if not within:
-                    return
-
-    def _is_within(self, limit: int | None, job: Job) -> bool:
-        if limit is None or job.id in self._counted:
-            return True
-        if len(self._counted) >= limit:
-            return False
-        self._counted.add(job.id)
-        return True
-
-    async def _work(self, jobs: ObjectReceiveStream[Job]) -> None:
-        async with jobs:
-            async for job in jobs:
-                await self._provision(job)
+    async def _work(self, jobs: JobFeed) -> None:
+        while job := await jobs.next():
+            await self._provision(job)
 
     async def _provision(self, job: Job) -> None:
         """The life of a job: a connection, a token, one attempt; again while it may be retried."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -95,6 +96,7 @@ def _has_plain_times(session: Session) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def _is_plain(time: str) -> bool:
     try:
         return bool(_PLAIN_TIME.fullmatch(time) and datetime.fromisoformat(time))

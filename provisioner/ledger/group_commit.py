@@ -52,7 +52,8 @@ class GroupCommitLedger:
 
     def __init__(self, core: SqliteLedger) -> None:
         self._core = core
-        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._given: list[_Order] = []
+        self._orders: SimpleQueue[list[_Order] | None] = SimpleQueue()
         self._thread = Thread(target=self._write, name="ledger-writer", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -61,6 +62,7 @@ class GroupCommitLedger:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._hand_over()
         self._orders.put(None)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._thread.join)
@@ -86,9 +88,16 @@ class GroupCommitLedger:
         return cast("dict[JobState, int]", await self._ordered(_Count()))
 
     def _ordered(self, what: _What) -> asyncio.Future[Any]:
+        """Orders of one turn of the event loop go to the writer together: it wakes up once."""
+        if not self._given:
+            self._loop.call_soon(self._hand_over)
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._orders.put(_Order(what, answer))
+        self._given.append(_Order(what, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        given, self._given = self._given, []
+        self._orders.put(given)
 
     def _write(self) -> None:
         more = True
@@ -105,12 +114,12 @@ class GroupCommitLedger:
 
     def _queued(self) -> tuple[list[_Order], bool]:
         """Everything queued, after waiting for something; False when the end is among it."""
-        order = self._orders.get()
+        given = self._orders.get()
         orders: list[_Order] = []
         with suppress(Empty):
-            while order is not None:
-                orders.append(order)
-                order = self._orders.get_nowait()
+            while given is not None:
+                orders += given
+                given = self._orders.get_nowait()
             return orders, False
         return orders, True
 
