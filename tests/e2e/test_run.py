@@ -24,6 +24,13 @@ def summary_of(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(params=["lean", "stock"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the SDK by the lean call, and by its own."""
+    monkeypatch.setenv("PROVISIONER_SDK_PATH", request.param)
+
+
+@pytest.mark.usefixtures("_both_ways")
 def test_a_campaign_is_provisioned_and_its_results_are_written(
     terminal: Terminal, emulator: Emulator
 ) -> None:
@@ -67,6 +74,7 @@ def test_a_recorded_campaign_resumes_without_its_file(
     assert len(emulator.sessions()) == 6
 
 
+@pytest.mark.usefixtures("_both_ways")
 def test_throttles_and_transient_faults_are_retried(terminal: Terminal, emulator: Emulator) -> None:
     emulator.faults("throttle=10%,unavailable=10%")
     terminal.jobs(100)
@@ -93,6 +101,7 @@ def test_an_unsettled_call_needs_review_and_is_never_repeated(
     assert len(created) + len(review) == len(emulator.sessions()) == 50
 
 
+@pytest.mark.usefixtures("_both_ways")
 def test_ambiguous_calls_are_settled_before_the_run_ends(
     terminal: Terminal, emulator: Emulator
 ) -> None:
@@ -128,6 +137,7 @@ def test_every_row_is_in_exactly_one_file_and_counts_sum_up(
     assert counts == {name: len(rows_of(out, name)) for name in FILES}
 
 
+@pytest.mark.usefixtures("_both_ways")
 def test_a_refused_job_fails_alone(terminal: Terminal, emulator: Emulator) -> None:
     rows = [
         "participant_1,participant_2,voice_connector_id,geo_match_level,geo_match_country,geo_match_area_code",

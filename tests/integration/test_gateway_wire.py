@@ -372,9 +372,21 @@ async def test_a_handshake_that_fails_is_provably_not_sent(certificate):
     assert server.requests == []
 
 
-async def test_a_handshake_that_never_ends_is_provably_not_sent():
+async def test_a_certificate_of_the_bundle_that_is_named_is_trusted(
+    certificate, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "chain.pem"))
+    async with wire(reply(201, {"ProxySession": SESSION}), tls=certificate) as server:
+        async with gateway_to(server.url) as gateway:
+            outcomes = [await gateway.create(REQUEST, not_after=math.inf) for _ in range(3)]
+        assert len(server.connections) == 1
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.CREATED}
+
+
+async def test_a_handshake_that_never_ends_is_provably_not_sent(monkeypatch):
+    monkeypatch.setattr("provisioner.gateway.client.LONGEST_CONNECT", 0.05)
     async with wire(hangs) as server:
-        outcome = await create_at(server.url.replace("http:", "https:"), timeout=0.15)
+        outcome = await create_at(server.url.replace("http:", "https:"))
     assert (outcome.verdict, outcome.error_code) == (Verdict.RETRYABLE, "ConnectTimeout")
 
 
@@ -401,7 +413,8 @@ def certificate(tmp_path):
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(chain)),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(chain)),
         ],
         check=True,
         capture_output=True,
