@@ -1,4 +1,4 @@
-"""The nights that the controllers are compared over: ten minutes each, or an hour where it says."""
+"""The nights that the controllers are compared over: ten minutes each, or what it says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmarks.pacing.service import Quota, Scenario
 QUOTAS = (2.0, 5.0, 20.0, 50.0, 200.0, 1000.0)
 MINUTES = 60.0
 AN_HOUR_UP_TO = 20.0
+THREE_MINUTES_FROM = 1000.0
 
 
 def scenarios(quota: float, seconds: float) -> Iterator[Scenario]:
