@@ -21,9 +21,15 @@ def ledger_path(ledger: str) -> Path:
 
     Raises:
         ConfigurationError: a URL of a database that is not supported.
-        CannotWriteError: a folder.
+        CannotWriteError: a folder, or links that lead to no file.
     """
     path = Path(ledger.removeprefix(_SQLITE_SCHEME))
+    try:
+        path.resolve()
+    except (OSError, RuntimeError):  # a RuntimeError before Python 3.13
+        raise CannotWriteError(
+            f"the ledger {ledger} is a link that leads to no file", hint="name a file"
+        ) from None
     if path.is_dir():
         raise CannotWriteError(f"the ledger {ledger} is a folder", hint="name a file in it")
     if "://" in ledger and not ledger.startswith(_SQLITE_SCHEME):

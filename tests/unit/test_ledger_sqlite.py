@@ -260,3 +260,10 @@ def test_a_ledger_whose_maker_was_killed_in_its_first_write_is_made_anew(tmp_pat
     assert path.stat().st_size > 0
     with SqliteLedger(path) as ledger:
         assert ledger.campaign("any") is None
+
+
+def test_a_ledger_that_is_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "loop.db"
+    link.symlink_to(link)
+    with pytest.raises(CannotWriteError, match="leads to no file"):
+        ledger_path(str(link))
