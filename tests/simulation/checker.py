@@ -120,9 +120,12 @@ def _has_vanished(call: Call, evidence: Evidence, records: dict[str, Record]) ->
 def _its_run_told(call: Call, evidence: Evidence) -> bool:
     """What was seen of a 503 by a run that came to its end; of any other, only `reconcile` tells.
 
-    Exempt is what a wrong clock measures, and whom somebody else works beside.
+    Exempt is what a wrong clock measures, whom somebody else works beside, and a 201, which was
+    the row's own until a ledger made anew took another.
     """
     run = evidence.processes[call.life]
+    if call.status == HTTPStatus.CREATED:
+        return True
     if not run.audited or run.jumped or run.stolen or run.has_company or call.was_held_up:
         return True
     return any(call.session_id in each.told for each in evidence.processes[: run.number + 1])
