@@ -295,7 +295,7 @@ async def test_no_proper_answer_is_ambiguous_after_one_post(behave, code):
 @pytest.mark.parametrize("behave", [hangs, trickles])
 async def test_an_answer_that_does_not_come_in_time_is_ambiguous_after_one_post(behave):
     async with wire(behave) as server:
-        outcome = await create_at(server.url, timeout=0.15)
+        outcome = await create_at(server.url, timeout=0.5)
     assert (outcome.verdict, outcome.error_code) == (Verdict.AMBIGUOUS, "ReadTimeout")
     assert len(server.requests) == 1
 
