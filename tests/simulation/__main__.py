@@ -67,7 +67,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     )
     if arguments.trace:
         print("\n".join(map(repr, night.trace)))
-    rows = dict(night.states)
+    rows = dict(night.rows)
     print(f"seed {arguments.seed}: {night.lives} lives, {night.calls} calls, rows {rows}")
     print(f"digest {night.digest}")
     print("\n".join(night.violations) or "every promise was kept")

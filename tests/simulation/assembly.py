@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from provisioner.audit import Auditor
+from provisioner.campaign import conclude
 from provisioner.errors import ungrouped
 from provisioner.events import Event, JobSettled, StrayFound
 from provisioner.gateway import BackoffPolicy
@@ -21,6 +22,7 @@ from provisioner.run import _Run
 from provisioner.settings import ServiceSettings, Settings
 from provisioner.settler import Settler
 from provisioner.stopping import Stop
+from provisioner.subscribers import each_of
 from provisioner.wiring import call_patience, settle_policy, settling
 from tests.simulation.ports import SteppedGateway, SteppedLedger
 
@@ -43,8 +45,10 @@ class SimulatedRun(_Run):
             service=ServiceSettings(timeout=night.timeout, connections=night.connections),
             limit=process.life.limit,
             preflight=False,
+            out=process.out,
         )
-        super().__init__(settings, process.campaign, RunTally(), self._hear, stop)
+        tally = RunTally()
+        super().__init__(settings, process.campaign, tally, each_of(tally, self._hear), stop)
         self._process = process
         self._clock = process.clock
         self._core = core
@@ -57,7 +61,7 @@ class SimulatedRun(_Run):
         engine = safe.engine(ledger, lane, self._clock)
         settlement = safe.settlement(LedgerSettlement(ledger))
         policy = safe.policy(settle_policy(self._settings))
-        desk = settling(settlement, lane, self._clock, policy, self._hear)
+        desk = settling(settlement, lane, self._clock, policy, self._emit)
         if self._process.adopts:
             await self._adopt(desk[1])
             if desk[0].unlisted:
@@ -73,6 +77,10 @@ class SimulatedRun(_Run):
         if self._process.life.morning:
             await self._look_at_everything(desk[1])
         return outcome
+
+    def conclude(self) -> None:
+        """Write the results, as `provisioner.run` does."""
+        conclude(self._core, self._campaign, self._settings, self._tally, None)
 
     async def _adopt(self, auditor: Auditor) -> None:
         """As `provisioner reconcile --adopt` does on a ledger made anew."""
@@ -95,7 +103,7 @@ class SimulatedRun(_Run):
     def _lane(self) -> Lane:
         process, pace = self._process, self._settings.pace
         safe = process.safeguards
-        limiter = build_limiter(pace, self._clock, self._hear)
+        limiter = build_limiter(pace, self._clock, self._emit)
         lane = Lane(
             gateway=safe.gateway(SteppedGateway(process)),
             limiter=safe.limiter(limiter),

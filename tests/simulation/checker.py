@@ -1,4 +1,4 @@
-"""Judges a night by the emulator's record and the rows' results; our own code is not asked."""
+"""Judges a night by the emulator's record and the result files; our own code is not asked."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.record import Record
 from provisioner.job import JobState
 from provisioner.pacing.bucket import least_burst
-from provisioner.record import RowResult
-from provisioner.session import Session
+from provisioner.session import SessionRequest
 from tests.simulation.process import Process
+from tests.simulation.result_files import ResultRow, Results
 from tests.simulation.scenario import Scenario
 from tests.simulation.wire import Call, Wire
 
-FINAL = {
-    JobState.CREATED,
-    JobState.FAILED,
-    JobState.NEEDS_REVIEW,
-    JobState.REJECTED,
-    JobState.DUPLICATE,
-}
+SENT = {"created", "failed", "needs_review", "pending"}
+"""The files of rows that may have been sent; those of the others are about rows only."""
 ROUNDING = 1e-6
 
 
@@ -35,7 +30,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     emulator: Emulator
     wire: Wire
     processes: Sequence[Process]
-    rows: Sequence[RowResult]
+    results: Results
     forgotten: frozenset[str] = frozenset()
 
 
@@ -43,6 +38,7 @@ def violations(evidence: Evidence) -> list[str]:
     """Every promise that the night broke, in words."""
     return [
         *_rows_are_all_there(evidence),
+        *_counts_are_true(evidence),
         *_each_row_is_settled(evidence),
         *_sessions_match_rows(evidence),
         *_every_call_had_its_intent(evidence),
@@ -54,15 +50,22 @@ def violations(evidence: Evidence) -> list[str]:
 
 def _rows_are_all_there(evidence: Evidence) -> Iterator[str]:
     wanted = [row.number for row in evidence.scenario.rows]
-    found = sorted(row.number for row in evidence.rows)
+    found = sorted(row.number for row in evidence.results.rows)
     if wanted != found:
         yield f"rows: {len(wanted)} went in, {len(found)} came out"
 
 
+def _counts_are_true(evidence: Evidence) -> Iterator[str]:
+    lines = Counter(row.file for row in evidence.results.rows)
+    told = evidence.results.counts
+    if lines != +Counter(told):
+        yield f"counts: the summary says {told}, the files have {dict(lines)}"
+
+
 def _each_row_is_settled(evidence: Evidence) -> Iterator[str]:
-    for row in evidence.rows:
-        if row.state not in FINAL:
-            yield f"unsettled: row {row.number} ended as {row.state}"
+    for row in evidence.results.rows:
+        if row.file == "pending":
+            yield f"unsettled: row {row.number} is still pending"
 
 
 def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
@@ -74,40 +77,43 @@ def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     if len(records) != sum(map(len, made.values())):
         yield "the harness lost sight of a session"
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
-    for row in evidence.rows:
-        calls = made.pop(row.key, []) if row.request else []
+    for row in evidence.results.rows:
+        calls = made.pop(row.key, []) if row.file in SENT else []
         calls = [call for call in calls if call.session_id not in evidence.forgotten]
-        yield from _row_matches(row, calls, records)
+        yield from _row_matches(row, calls, evidence, records)
         yield from _strays_are_told(row, calls, evidence, records)
     yield from (f"orphan: a session of {key}, which no row is" for key in made)
 
 
-def _row_matches(row: RowResult, made: list[Call], records: dict[str, Record]) -> Iterator[str]:
+def _row_matches(
+    row: ResultRow, made: list[Call], evidence: Evidence, records: dict[str, Record]
+) -> Iterator[str]:
     honest = [call for call in made if call.status != HTTPStatus.SERVICE_UNAVAILABLE]
     if len(honest) > 1:
         yield f"duplicate: {row.key} has {len(honest)} sessions"
-    if row.state is JobState.FAILED and honest:
+    if row.file == "failed" and honest:
         yield f"lost: {row.key} failed and has a session"
-    if row.state is JobState.CREATED:
-        yield from _created_is_true(row, [call.session_id for call in made], records)
+    if row.file == "created":
+        request = evidence.scenario.rows[row.number - 1].request
+        assert request is not None
+        yield from _created_is_true(row, request, [call.session_id for call in made], records)
 
 
 def _strays_are_told(
-    row: RowResult, made: list[Call], evidence: Evidence, records: dict[str, Record]
+    row: ResultRow, made: list[Call], evidence: Evidence, records: dict[str, Record]
 ) -> Iterator[str]:
     """A 503 that lied leaves a session behind: `reconcile` finds it, and a run its own."""
     if all(call.status != HTTPStatus.SERVICE_UNAVAILABLE for call in made):
         return
-    own = msgspec.json.decode(row.session_json or b"{}").get("ProxySessionId")
-    if row.state is JobState.NEEDS_REVIEW and len(made) == 1:
+    if row.file == "needs_review" and len(made) == 1:
         return
     told = {each for process in evidence.processes for each in process.reported}
     for call in made:
-        if call.session_id == own or _has_vanished(call, evidence, records):
+        if call.session_id == row.session_id or _has_vanished(call, evidence, records):
             continue
         if call.session_id not in told:
             yield f"unreported: {row.key} has a session of {call.status} that nobody tells of"
-        elif row.state is not JobState.NEEDS_REVIEW and not _its_run_told(call, evidence):
+        elif row.file != "needs_review" and not _its_run_told(call, evidence):
             yield f"unaudited: {row.key} has a session of {call.status} its run does not tell of"
 
 
@@ -132,16 +138,15 @@ def _its_run_told(call: Call, evidence: Evidence) -> bool:
 
 
 def _created_is_true(
-    row: RowResult, made: list[str | None], records: dict[str, Record]
+    row: ResultRow, request: SessionRequest, made: list[str | None], records: dict[str, Record]
 ) -> Iterator[str]:
-    session = msgspec.json.decode(row.session_json, type=Session) if row.session_json else None
-    if session is None or session.proxy_session_id not in made:
+    if row.session_id not in made:
         yield f"wrong: {row.key} is created with a session that is not its own"
         return
-    record = records[session.proxy_session_id]
-    told = {each.phone_number: each.proxy_phone_number for each in session.participants}
-    true = dict(zip(record.request.participant_phone_numbers, record.proxies, strict=True))
-    if told != true:
+    record = records[row.session_id]
+    numbers = record.request.participant_phone_numbers
+    proxy_of = dict(zip(numbers, record.proxies, strict=True))
+    if row.proxies != tuple(map(proxy_of.get, request.participants)):
         yield f"wrong: {row.key} has other proxy numbers than its session"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,14 +20,16 @@ from provisioner.emulator.faults import FaultKind
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, open_reader
-from provisioner.record import CallCounts, RowResult
 from tests.simulation.checker import Evidence, violations
 from tests.simulation.process import CAMPAIGN, Process
+from tests.simulation.result_files import read_results
 from tests.simulation.safeguards import Safeguards
 from tests.simulation.scenario import LONGEST_DELAY, STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Wire
 
 CALM_LIVES = 6
+LONGEST_NIGHT = 40 * 86_400.0
+"""Virtual seconds: many times the longest nights that end by themselves."""
 UNFINISHED = (JobState.PENDING, JobState.IN_FLIGHT, JobState.AMBIGUOUS)
 
 
@@ -41,7 +43,7 @@ class Night(msgspec.Struct, kw_only=True):
     lives: int
     ambiguous: int
     settled_beside: int
-    states: Counter[str]
+    rows: Counter[str]
     faults: Counter[str]
     steps: list[int]
     trace: list[tuple[object, ...]]
@@ -93,6 +95,7 @@ class _World:
         self._wire = Wire(scenario, self._clock, self._emulator)
         self._ledger = folder / "ledger-0.db"
         self._ledger.write_bytes(_empty_ledger())
+        self._out = folder / "out"
         self._processes: list[Process] = []
         self._losses = 0
         self._to_adopt = False
@@ -100,14 +103,14 @@ class _World:
         self._troubles: list[str] = []
 
     def run(self) -> Night:
-        self._clock.run(self._night())
-        rows, calls = self._results()
+        self._clock.run(self._bounded_night())
+        results = read_results(self._out)
         evidence = Evidence(
             scenario=self._scenario,
             emulator=self._emulator,
             wire=self._wire,
             processes=self._processes,
-            rows=rows,
+            results=results,
             forgotten=self._forgotten,
         )
         return Night(
@@ -116,13 +119,28 @@ class _World:
             calls=len(self._wire.calls),
             crashes=sum(process.crashed for process in self._processes),
             lives=len(self._processes),
-            ambiguous=calls.ambiguous,
+            ambiguous=self._calls_in_doubt(),
             settled_beside=sum(process.settled_beside for process in self._processes),
-            states=Counter(row.state.value for row in rows),
+            rows=Counter(row.file for row in results.rows),
             faults=self._faults(),
             steps=[process.steps for process in self._processes],
             trace=self._wire.trace,
         )
+
+    async def _bounded_night(self) -> None:
+        """To its end, or until there is too much of it: that nothing ends is a broken promise."""
+        loop = asyncio.get_running_loop()
+        self._wire.too_much = loop.create_future()
+        loop.call_later(LONGEST_NIGHT, self._wire.is_too_much, f"{LONGEST_NIGHT:.0f} seconds")
+        night = loop.create_task(self._night())
+        await asyncio.wait({night, self._wire.too_much}, return_when=asyncio.FIRST_COMPLETED)
+        if night.done():
+            night.result()
+            return
+        self._troubles.append(f"endless: not over after {self._wire.too_much.result()}")
+        for process in self._processes:
+            process.alive, process.reaped = False, True
+        night.cancel()
 
     async def _night(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,7 +171,9 @@ class _World:
     async def _live(self, life: Life) -> None:
         if life.lost:
             self._lose_the_ledger()
-        process = Process(self._scenario, life, self._wire, self._ledger, len(self._processes))
+        process = Process(
+            self._scenario, life, self._wire, self._ledger, self._out, len(self._processes)
+        )
         process.ledger, process.adopts = self._losses, self._to_adopt
         process.has_company = self._has_company()
         self._processes.append(process)
@@ -177,14 +197,12 @@ class _World:
         counts = self._processes[-1].counts
         return not any(counts.get(state) for state in UNFINISHED)
 
-    def _results(self) -> tuple[Sequence[RowResult], CallCounts]:
+    def _calls_in_doubt(self) -> int:
         for process in self._processes:
             process.bury()
         with open_reader(self._ledger) as reader:
             campaign = reader.campaign(CAMPAIGN)
-            if campaign is None:
-                return [], CallCounts()
-            return list(reader.results(campaign.id)), reader.calls(campaign.id)
+            return reader.calls(campaign.id).ambiguous if campaign else 0
 
     def _faults(self) -> Counter[str]:
         faults = Counter({kind.value: n for kind, n in self._emulator.tally.faults.items()})

@@ -28,12 +28,13 @@ class Process:
     """One life on a ledger file. `steps` counts the crossings of ports so far."""
 
     def __init__(
-        self, scenario: Scenario, life: Life, wire: Wire, ledger: Path, number: int
+        self, scenario: Scenario, life: Life, wire: Wire, ledger: Path, out: Path, number: int
     ) -> None:
         self.scenario = scenario
         self.life = life
         self.wire = wire
         self.path = ledger
+        self.out = out
         self.number = number
         self.steps = 0
         self.alive = True
@@ -149,9 +150,9 @@ class Process:
         await self.step("recovered")
         self.campaign = self._enrol(core)
         await self.step("enrolled")
-        await self._provision(core)
+        run = await self._provision(core)
         self.counts = core.counts()
-        core.record_run(self.campaign.id, b"{}")
+        run.conclude()
         self.bury()
         self.ended = True
 
@@ -170,12 +171,13 @@ class Process:
         core.select(record.id)
         return record
 
-    async def _provision(self, core: SqliteLedger) -> None:
+    async def _provision(self, core: SqliteLedger) -> SimulatedRun:
         self._stop = Stop(anyio.Event())
         if self.life.drain_at is not None:
             asyncio.get_running_loop().call_later(self.life.drain_at, self._signal)
         run = SimulatedRun(self, core, self._stop)
         await run.provision()
+        return run
 
     def note_what_has_closed(self) -> None:
         """Sessions that have ended are not adopted: their rows are sent again."""

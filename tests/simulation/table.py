@@ -29,7 +29,7 @@ class Totals(msgspec.Struct, kw_only=True):
         """One more; `replay` are the arguments that run it again."""
         counts = Counter(
             nights=1,
-            rows=night.states.total(),
+            rows=night.rows.total(),
             calls=night.calls,
             processes=night.lives,
             crashes=night.crashes,
@@ -38,7 +38,7 @@ class Totals(msgspec.Struct, kw_only=True):
             crossings=sum(night.steps),
             violations=len(night.violations),
         )
-        counts.update({f"rows {state}": count for state, count in night.states.items()})
+        counts.update({f"rows {file}": count for file, count in night.rows.items()})
         broken = [(replay, night.violations)] if night.violations else []
         self.merge(Totals(counts=counts, faults=night.faults, broken=broken))
 

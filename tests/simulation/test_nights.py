@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from provisioner.audit import Auditor
+from provisioner.settler import Settler
+from tests.simulation import night, wire
 from tests.simulation.night import simulate
 from tests.simulation.scenario import crashing, losing, scenario
 from tests.simulation.table import every_step, nights
@@ -65,3 +67,20 @@ def test_without_adoption_a_lost_ledger_makes_sessions_twice(
     monkeypatch.setattr(Auditor, "adopt", forget)
     broken = [each for seed in range(10) for each in simulate(losing(seed)).violations]
     assert any(each.startswith("duplicate") for each in broken)
+
+
+@pytest.mark.parametrize(("seconds", "bound"), [(0.0, "events"), (3600.0, "seconds")])
+def test_a_night_that_does_not_end_is_told_with_its_replay(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, bound: str
+) -> None:
+    async def settle(settler: Settler) -> int:
+        await settler._clock.sleep(seconds)
+        return 1
+
+    monkeypatch.setattr(Settler, "settle", settle)
+    monkeypatch.setattr(wire, "MOST_EVENTS", 5_000)
+    monkeypatch.setattr(night, "LONGEST_NIGHT", 86_400.0)
+    ((replay, broken),) = nights([17]).broken
+    assert replay == "--seed 17"
+    assert broken[0].startswith("endless: not over after ")
+    assert broken[0].endswith(bound)

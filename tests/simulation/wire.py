@@ -28,6 +28,9 @@ class Intent(NamedTuple):
     attempt_id: int
 
 
+MOST_EVENTS = 50_000
+"""Many times those of the longest nights that end by themselves."""
+
 INTENT: ContextVar[Intent | None] = ContextVar("intent", default=None)
 
 
@@ -105,6 +108,7 @@ class Wire:
         self.calls: list[Call] = []
         self.stale = 0
         self.trace: list[tuple[object, ...]] = []
+        self.too_much: asyncio.Future[str]
         self._scenario = scenario
         self._random = Random(scenario.seed * 2 + 1)
         self._carried: set[asyncio.Task[Any]] = set()
@@ -143,6 +147,13 @@ class Wire:
     def note(self, *facts: object) -> None:
         """Remember an event, so that two nights can be compared."""
         self.trace.append((self.clock.now, *facts))
+        if len(self.trace) == MOST_EVENTS:
+            self.is_too_much(f"{MOST_EVENTS:,} events")
+
+    def is_too_much(self, of_what: str) -> None:
+        """The night has to be broken off."""
+        if not self.too_much.done():
+            self.too_much.set_result(of_what)
 
     def carry(self, call: Call, request: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Send; the request goes on whatever becomes of its sender."""
