@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import msgspec
@@ -15,6 +15,7 @@ from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import SqliteLedger
 from provisioner.ledger.intake import SqliteIntake
+from provisioner.ledger.lock import LedgerLock
 from provisioner.ports import Clock, Gateway, Limiter, Settlement
 from provisioner.record import NewCampaign
 from provisioner.rulings import Question, SettlePolicy, is_ours
@@ -22,11 +23,6 @@ from provisioner.sending import Tries
 from provisioner.session import SessionRequest
 from tests.simulation.ports import Shell
 from tests.simulation.safeguards import Around, Quick, Safeguards
-from tests.simulation.second_lines import (
-    NoIndexUnderDoubtThatIsPending,
-    NoIndexUnderForgottenAttempts,
-    OpenAttemptsForgotten,
-)
 
 
 class IntentAfterTheCall(Safeguards):
@@ -118,6 +114,51 @@ class _Impatient(SettlePolicy, frozen=True, kw_only=True):
         return question.opened_at
 
 
+class NoIndex(Safeguards):
+    """The database does not object to a second attempt."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Unindexed(path, now)
+
+
+class _Unindexed(Quick):
+    def _recover(self) -> None:
+        self._connection.execute("DROP INDEX IF EXISTS attempts_at_most_one")
+        super()._recover()
+
+
+class OpenAttemptsForgotten(Safeguards):
+    """After a crash what was in flight is simply pending again."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Amnesiac(path, now)
+
+
+class _Amnesiac(Quick):
+    def _recover(self) -> None:
+        statement = "UPDATE jobs SET state = 'pending' WHERE state = 'in_flight'"
+        self._connection.execute(statement)
+        super()._recover()
+
+
+class NoLock(Safeguards):
+    """Any number of processes may work on a ledger."""
+
+    def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
+        return _Unlocked(path, now)
+
+
+class _Unlocked(Quick):
+    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+        super().__init__(path, now)
+        self._lock = _Open(path)
+
+
+class _Open(LedgerLock):
+    def __enter__(self) -> Self:
+        return self
+
+
 class HastyAudit(Safeguards):
     """What a 503 may have made is looked for at once."""
 
@@ -193,6 +234,7 @@ def _unnamed(row: Row) -> Row:
 
 ABLATIONS: dict[str, type[Safeguards]] = {
     "the intent before the send": IntentAfterTheCall,
+    "the unique index": NoIndex,
     "the outcome write": NoOutcome,
     "the third outcome (ambiguous is retried)": AmbiguousIsRetried,
     "SDK retries switched off": SdkRetries,
@@ -203,8 +245,7 @@ ABLATIONS: dict[str, type[Safeguards]] = {
     "the fence": NoFence,
     "the shield around call and record": NoShield,
     "recovery of open attempts": OpenAttemptsForgotten,
-    "the unique index, where recovery forgets": NoIndexUnderForgottenAttempts,
-    "the unique index, where doubt is pending": NoIndexUnderDoubtThatIsPending,
+    "the lock": NoLock,
     "the rate limiter": NoLimiter,
 }
 """What is taken away, and the safeguards that are left."""

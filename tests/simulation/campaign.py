@@ -28,9 +28,7 @@ ABLATED = """\
 ### Every safeguard is missed when it is gone
 
 Each is taken away in turn, by wrapping a port. The first columns tell when the checker noticed, in
-nights by seed; then, when it showed in the sessions at the service, within 300 nights. A second
-line is put to the test by a slip elsewhere, made on purpose; the last column has the nights in
-which that slip alone, with the line in place, let a duplicate by.
+nights by seed; then, when it showed at the service, in its sessions or the calls that reach it.
 """
 
 

@@ -20,6 +20,8 @@ from tests.simulation.wire import Call, Wire
 
 SENT = {"created", "failed", "needs_review", "pending"}
 """The files of rows that may have been sent; those of the others are about rows only."""
+UNMADE = {"failed", "pending"}
+"""The files of rows that are said to have no session."""
 ROUNDING = 1e-6
 
 
@@ -48,6 +50,16 @@ def violations(evidence: Evidence) -> list[str]:
     ]
 
 
+def misled(evidence: Evidence) -> list[str]:
+    """What is not true in the files of a run that has just ended in order, others to follow."""
+    made = _made(evidence)
+    return [
+        f"lost: {row.key} is {row.file} and has a session"
+        for row in evidence.results.rows
+        if row.file in UNMADE and _honest(made.get(row.key, []))
+    ]
+
+
 def _rows_are_all_there(evidence: Evidence) -> Iterator[str]:
     wanted = [row.number for row in evidence.scenario.rows]
     found = sorted(row.number for row in evidence.results.rows)
@@ -70,29 +82,38 @@ def _each_row_is_settled(evidence: Evidence) -> Iterator[str]:
 
 def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     records = {record.id: record for record in evidence.emulator.service.records()}
-    made: dict[str | None, list[Call]] = defaultdict(list)
-    for call in evidence.wire.calls:
-        if call.session_id is not None:
-            made[call.intent.job_key if call.intent else None].append(call)
-    if len(records) != sum(map(len, made.values())):
+    made = _made(evidence)
+    if len(records) != sum(call.session_id is not None for call in evidence.wire.calls):
         yield "the harness lost sight of a session"
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
     for row in evidence.results.rows:
         calls = made.pop(row.key, []) if row.file in SENT else []
-        calls = [call for call in calls if call.session_id not in evidence.forgotten]
         yield from _row_matches(row, calls, evidence, records)
         yield from _strays_are_told(row, calls, evidence, records)
     yield from (f"orphan: a session of {key}, which no row is" for key in made)
 
 
+def _made(evidence: Evidence) -> dict[str | None, list[Call]]:
+    """The calls that made a session which counts, by the job that they were made for."""
+    made: dict[str | None, list[Call]] = defaultdict(list)
+    for call in evidence.wire.calls:
+        if call.session_id is not None and call.session_id not in evidence.forgotten:
+            made[call.intent.job_key if call.intent else None].append(call)
+    return made
+
+
+def _honest(calls: list[Call]) -> list[Call]:
+    return [call for call in calls if call.status != HTTPStatus.SERVICE_UNAVAILABLE]
+
+
 def _row_matches(
     row: ResultRow, made: list[Call], evidence: Evidence, records: dict[str, Record]
 ) -> Iterator[str]:
-    honest = [call for call in made if call.status != HTTPStatus.SERVICE_UNAVAILABLE]
+    honest = _honest(made)
     if len(honest) > 1:
         yield f"duplicate: {row.key} has {len(honest)} sessions"
-    if row.file == "failed" and honest:
-        yield f"lost: {row.key} failed and has a session"
+    if row.file in UNMADE and honest:
+        yield f"lost: {row.key} is {row.file} and has a session"
     if row.file == "created":
         request = evidence.scenario.rows[row.number - 1].request
         assert request is not None

@@ -17,10 +17,11 @@ from provisioner import engine as engines
 from provisioner.clock import VirtualClock
 from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.faults import FaultKind
-from provisioner.errors import CannotWriteError
+from provisioner.errors import CannotWriteError, LedgerLockedError
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, open_reader
-from tests.simulation.checker import Evidence, violations
+from tests.simulation.checker import Evidence, misled, violations
+from tests.simulation.meddling import Meddling
 from tests.simulation.process import CAMPAIGN, Process
 from tests.simulation.result_files import read_results
 from tests.simulation.safeguards import Safeguards
@@ -97,6 +98,8 @@ class _World:
         self._ledger.write_bytes(_empty_ledger())
         self._out = folder / "out"
         self._processes: list[Process] = []
+        self._last: Process
+        self._seconds: set[asyncio.Task[None]] = set()
         self._losses = 0
         self._to_adopt = False
         self._forgotten: frozenset[str] = frozenset()
@@ -104,15 +107,7 @@ class _World:
 
     def run(self) -> Night:
         self._clock.run(self._bounded_night())
-        results = read_results(self._out)
-        evidence = Evidence(
-            scenario=self._scenario,
-            emulator=self._emulator,
-            wire=self._wire,
-            processes=self._processes,
-            results=results,
-            forgotten=self._forgotten,
-        )
+        evidence = self._evidence()
         return Night(
             seed=self._scenario.seed,
             violations=self._troubles + violations(evidence),
@@ -121,10 +116,20 @@ class _World:
             lives=len(self._processes),
             ambiguous=self._calls_in_doubt(),
             settled_beside=sum(process.settled_beside for process in self._processes),
-            rows=Counter(row.file for row in results.rows),
+            rows=Counter(row.file for row in evidence.results.rows),
             faults=self._faults(),
             steps=[process.steps for process in self._processes],
             trace=self._wire.trace,
+        )
+
+    def _evidence(self) -> Evidence:
+        return Evidence(
+            scenario=self._scenario,
+            emulator=self._emulator,
+            wire=self._wire,
+            processes=self._processes,
+            results=read_results(self._out),
+            forgotten=self._forgotten,
         )
 
     async def _bounded_night(self) -> None:
@@ -148,7 +153,7 @@ class _World:
             loop.call_later(at, self._emulator.service.change_quota, quota)
         for life in [*self._scenario.lives, *[Life(pause=400.0, morning=True)] * CALM_LIVES]:
             await self._clock.sleep(life.pause)
-            calm = len(self._processes) >= len(self._scenario.lives)
+            calm = life.morning
             if calm:
                 self._wire.calm_down()
             await self._live(life)
@@ -171,30 +176,65 @@ class _World:
     async def _live(self, life: Life) -> None:
         if life.lost:
             self._lose_the_ledger()
+        meddling = Meddling(self._ledger) if life.meddled and not self._has_company() else None
+        process = self._process(life)
+        process.adopts = self._to_adopt
+        process.start_second = lambda: self._start_second(process)
+        if meddling is not None:
+            process.meddled = meddling.set_back()
+        await self._until_over(process)
+        if self._seconds:
+            await asyncio.wait(self._seconds)
+        self._ledger = process.path
+        if meddling is not None:
+            meddling.undo(self._ledger)
+        self._last = process
+        self._to_adopt = self._to_adopt and not process.adopted
+        self._forgotten |= process.too_late_to_adopt
+        if process.ended and not (self._to_adopt or self._may_refuse(process)):
+            self._troubles += misled(self._evidence())
+
+    def _process(self, life: Life) -> Process:
+        """One more on the ledger."""
         process = Process(
             self._scenario, life, self._wire, self._ledger, self._out, len(self._processes)
         )
-        process.ledger, process.adopts = self._losses, self._to_adopt
+        process.ledger = self._losses
         process.has_company = self._has_company()
         self._processes.append(process)
+        return process
+
+    def _start_second(self, first: Process) -> None:
+        """Another on the ledger that the first one holds, or has just let go of."""
+        second = self._process(Life(extended=first.life.extended))
+        second.first = first
+        self._seconds.add(asyncio.get_running_loop().create_task(self._until_over(second)))
+
+    async def _until_over(self, process: Process) -> None:
         try:
             await process.live(self._safeguards)
+        except LedgerLockedError as error:
+            if process.first is None:
+                self._troubles.append(f"raised: life {process.number}: {error}")
+            process.turned_away += 1
+            process.alive = False
         except Exception as error:  # noqa: BLE001  # whatever a process raises is for the record
-            if not (process.has_company or self._has_company()) or not _is_refusal(error):
+            if not (self._may_refuse(process) and isinstance(error, CannotWriteError)):
                 what = f"{type(error).__name__}: {error}"
                 self._troubles.append(f"raised: life {process.number}: {what}")
             process.alive = False
             process.bury()
-        self._ledger = process.path
-        self._to_adopt = self._to_adopt and not process.adopted
-        self._forgotten |= process.too_late_to_adopt
+
+    def _may_refuse(self, process: Process) -> bool:
+        """Whether the database has reason to: another had its way, or somebody meddled with it."""
+        return bool(process.has_company or self._has_company() or process.meddled)
 
     def _has_company(self) -> bool:
         """Whether a process that was taken for dead still lives."""
         return any(process.stolen and not process.over for process in self._processes)
 
     def _is_finished(self) -> bool:
-        counts = self._processes[-1].counts
+        counts = self._last.counts
         return not any(counts.get(state) for state in UNFINISHED)
 
     def _calls_in_doubt(self) -> int:
@@ -216,12 +256,9 @@ class _World:
             faults["clock jumped"] += process.jumped
             faults["taken for dead"] += process.stolen
             faults["drained"] += process.drained
+            faults["second instance turned away"] += process.turned_away
+            faults["rows set back by hand"] += process.meddled
         for call in self._wire.calls:
             faults["late on the wire"] += call.was_held_up
             faults["never arrived"] += call.arrived_at is None
         return +faults
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Of two on one ledger, the database lets one have its way."""
-    return isinstance(error, CannotWriteError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -44,6 +45,8 @@ class Process:
         self.counts: dict[JobState, int] = {}
         self.on_wire: set[Call] = set()
         self.frozen = self.jumped = self.drained = self.settled_beside = 0
+        self.turned_away = self.meddled = 0
+        self.first: Process | None = None
         self.ended = self.stolen = self.crashed = self.has_company = False
         self.unrecorded: list[Call] = []
         self.reported: set[str] = set()
@@ -57,6 +60,7 @@ class Process:
         self._jumps = dict(life.jumps)
         self.safeguards = Safeguards()
         self._core: SqliteLedger | None = None
+        self.start_second: Callable[[], None] = lambda: None
 
     async def live(self, safeguards: Safeguards) -> None:
         """Return when it has ended, is dead, or is taken for dead."""
@@ -96,6 +100,8 @@ class Process:
         if self.steps in self._freezes:
             self.frozen += 1
             self._freeze(self._freezes[self.steps])
+        if self.steps == self.life.second_at and self.life.stolen_at is None:
+            self.start_second()
         if self._is_stolen(port):
             self.stolen = True
             self._freeze(STOLEN_FOR)

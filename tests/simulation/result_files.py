@@ -13,8 +13,8 @@ import msgspec
 class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a result file: `file` is its name without the extension.
 
-    `proxies` are the proxy numbers in the order of the row's participants; empty text for what is
-    not there.
+    `number` is 0 for a row that the job file no longer has. `proxies` are the proxy numbers in the
+    order of the row's participants; empty text for what is not there.
     """
 
     file: str
@@ -45,7 +45,7 @@ def _rows(path: Path) -> list[ResultRow]:
         return [
             ResultRow(
                 file=path.stem,
-                number=int(line["_row"]),
+                number=int(line["_row"] or 0),
                 key=line["_job_key"],
                 session_id=line["_proxy_session_id"],
                 proxies=(line["_proxy_phone_number_1"], line["_proxy_phone_number_2"]),

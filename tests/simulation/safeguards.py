@@ -14,13 +14,7 @@ from tests.simulation.ports import Shell
 
 
 class Safeguards:
-    """All of them, as the product has them. An ablation overrides one.
-
-    A second line, which only a slip elsewhere puts to the test, is taken away under that `slip`:
-    with the line it does no harm, without it does.
-    """
-
-    slip: type[Safeguards] | None = None
+    """All of them, as the product has them. An ablation overrides one."""
 
     def core(self, path: Path, now: Callable[[], float]) -> SqliteLedger:
         """The ledger's core on a file."""

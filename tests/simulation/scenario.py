@@ -31,7 +31,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     stands still there, by how much its clock is wrong from there on. `drain_at` is seconds after
     its start; `pause` seconds pass before it. At the first intent from step `stolen_at` on it is
     stopped for an hour; somebody takes it for dead, removes its lock and starts another on the
-    same ledger. In the `morning` the operator has every session listed. When the ledger is `lost`
+    same ledger. At step `second_at` another is started beside it, by mistake. Before a life that is
+    `meddled` with somebody has set rows back to pending in the database, by hand, and afterwards
+    undoes it. In the `morning` the operator has every session listed. When the ledger is `lost`
     before it, the sessions that are there are adopted before anything is sent.
     """
 
@@ -40,6 +42,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     jumps: tuple[tuple[int, float], ...] = ()
     drain_at: float | None = None
     stolen_at: int | None = None
+    second_at: int | None = None
+    meddled: bool = False
     limit: int | None = None
     retry_failed: bool = False
     extended: bool = True
@@ -99,7 +103,7 @@ def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
         page=random.choice((2, 5, 20, 100)),
         stale=random.choice((0.0, 0.5)),
         quotas=_quotas(random, rate, length),
-        lives=_lives(random, count, length),
+        lives=_beset(random, count, _lives(random, count, length)),
     )
 
 
@@ -223,6 +227,18 @@ def _lives(random: Random, count: int, length: float) -> tuple[Life, ...]:
     return tuple(
         msgspec.structs.replace(life, extended=index >= extended)
         for index, life in enumerate(lives)
+    )
+
+
+def _beset(random: Random, count: int, lives: tuple[Life, ...]) -> tuple[Life, ...]:
+    """Some lives with others who work on their ledger, or in it."""
+    return tuple(
+        msgspec.structs.replace(
+            life,
+            second_at=random.randint(1, STEPS_PER_JOB * count) if random.random() < 0.1 else None,
+            meddled=random.random() < 0.1,
+        )
+        for life in lives
     )
 
 

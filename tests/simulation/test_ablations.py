@@ -8,7 +8,7 @@ import pytest
 
 from provisioner.emulator.faults import FaultKind
 from tests.simulation.ablations import ABLATIONS
-from tests.simulation.catching import catch, holds
+from tests.simulation.catching import catch
 from tests.simulation.night import simulate
 from tests.simulation.scenario import Life, Scenario, scenario
 
@@ -61,10 +61,3 @@ def test_the_checker_notices_that_a_safeguard_is_gone(safeguard: str) -> None:
 @pytest.mark.parametrize("trying", RARE.values())
 def test_nights_that_are_harder_break_no_promise(trying: Callable[[int], Scenario]) -> None:
     assert all(not simulate(trying(seed)).violations for seed in range(20))
-
-
-@pytest.mark.parametrize("line", [name for name, each in ABLATIONS.items() if each.slip])
-def test_a_second_line_alone_lets_no_duplicate_by(line: str) -> None:
-    tested, in_vain = holds(line, range(30))
-    assert tested > 0
-    assert in_vain == 0
