@@ -146,6 +146,25 @@ def test_no_region_is_a_configuration_error(terminal: Terminal) -> None:
     assert "--region" in done.stderr
 
 
+@pytest.mark.parametrize("command", [("run", "night.csv"), ("reconcile", "night.csv", "--adopt")])
+def test_a_settle_shorter_than_a_request_can_travel_is_refused(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    terminal.jobs(1)
+    done = terminal(*command, "--region", "us-east-1", "--settle", "599s")
+    assert done.returncode == 78
+    assert "--settle 599s is too short" in done.stderr
+    assert "give 10m or more" in done.stderr
+    assert list(terminal.folder.glob("*.db")) == []
+
+
+def test_a_settle_as_long_as_a_request_can_travel_is_taken(terminal: Terminal) -> None:
+    terminal.jobs(1)
+    done = terminal("run", "night.csv", "--region", "us-east-1", "--settle", "10m", "--rate", 5)
+    assert "--settle" not in done.stderr
+    assert done.returncode == 77
+
+
 def test_plain_http_beyond_loopback_is_refused(terminal: Terminal) -> None:
     terminal.jobs(1)
     done = terminal("run", "night.csv", "--endpoint-url", "http://example.com")

@@ -149,6 +149,30 @@ def test_a_kill_at_a_write_to_disk_leaves_a_ledger_that_resumes(
     assert_each_row_has_one_session(terminal, emulator, 40)
 
 
+def test_an_intent_is_on_the_disk_before_its_request_leaves_and_so_is_its_outcome(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    """What outlives a loss of power; one call at a time tells whose write is whose."""
+    if reason := strace():
+        pytest.skip(reason)
+    terminal.jobs(4)
+    trace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=fdatasync,write,sendto"]
+    arguments = map(str, ("--endpoint-url", emulator.url, "--concurrency", 1, "--no-preflight"))
+    subprocess.run(
+        [*trace, COMMAND, *map(str, RUN), *arguments],
+        cwd=terminal.folder,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    calls = re.findall("fdatasync|POST", (terminal.folder / "trace").read_text("utf-8"))
+    assert calls.count("POST") == 4
+    before, *after = "".join(each[0] for each in calls).split("P")
+    assert before
+    assert all(len(writes) >= 2 for writes in after)
+
+
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Callable[[], Path]]:
     """Mounts a folder that nobody may write to, root included."""
