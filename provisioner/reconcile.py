@@ -123,6 +123,9 @@ async def _settle(
     await settler.decide_all(await auditor.list_all(campaign.connectors))
     if policy.adopt:
         await auditor.adopt()
+        # What moves to another page while pages are read may be missed by one listing.
+        await auditor.list_all(campaign.connectors)
+        await auditor.adopt()
 
 
 def _refuse_unknown(core: SqliteLedger, settings: Settings, policy: ReconcilePolicy) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from provisioner import (
@@ -17,6 +19,8 @@ from provisioner import (
 )
 from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.http import RunningServer
+from provisioner.emulator.requests import ProxySessionsAnswer
+from provisioner.emulator.service import Service
 from provisioner.emulator.settings import CONNECTOR
 from provisioner.events import JobSettled, SettlingStarted
 from provisioner.job import JobState
@@ -134,3 +138,28 @@ async def test_reconciling_without_a_listing_tells_why_and_settles_nothing(
     assert found.exit_code == ExitCode.SERVICE
     assert list(found.unlisted) == [CONNECTOR]
     assert found.counts["needs_review"] == 30
+
+
+async def test_adopting_finds_what_one_listing_missed(
+    jobs: Path, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that moves to an earlier page between two pages is on neither."""
+    await provision(impatient(jobs, server))
+    service, pages = server.emulator.service, []
+
+    def call(operation: str, parameters: Mapping[str, object], now: float) -> object:
+        answer = Service.call(service, operation, parameters, now)
+        if not isinstance(answer, ProxySessionsAnswer):
+            return answer
+        pages.append(answer)
+        missed = len(pages) == 1
+        return msgspec.structs.replace(answer, proxy_sessions=answer.proxy_sessions[missed:])
+
+    monkeypatch.setattr(service, "call", call)
+    found = await reconcile(
+        impatient(jobs, server, ledger=str(tmp_path / "anew.db")),
+        ReconcilePolicy(adopt=True),
+        on_event=lambda _: None,
+        on_problem=lambda _: None,
+    )
+    assert found.counts["created"] == 30

@@ -84,11 +84,17 @@ class SimulatedRun(_Run):
 
     async def _adopt(self, auditor: Auditor) -> None:
         """As `provisioner reconcile --adopt` does on a ledger made anew."""
-        self._process.note_what_has_closed()
-        await auditor.list_all(self._campaign.connectors)
-        self._process.note_what_has_closed()
+        process, connectors = self._process, self._campaign.connectors
+        known = frozenset(process.wire.missed)
+        process.forget_what_has_closed()
+        await auditor.list_all(connectors)
+        process.forget_what_has_closed()
+        missed = process.wire.missed - known
         await auditor.adopt()
-        self._process.adopted = True
+        await auditor.list_all(connectors)
+        process.forget_what_has_closed(missed)
+        await auditor.adopt()
+        process.adopted = True
 
     async def _attend(self, settler: Settler) -> None:
         BESIDE.set(True)

@@ -100,7 +100,7 @@ class Campaign:
 
     def _exit_code(self) -> int:
         broken = any(totals.broken for totals in self._progress.totals.values())
-        return int(broken or any(each.night is None for each in self._progress.catches))
+        return int(broken or not all(each.caught for each in self._progress.catches))
 
 
 def _load(file: Path) -> Progress:

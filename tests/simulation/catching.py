@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import msgspec
 
 from tests.simulation.ablations import ABLATIONS
+from tests.simulation.harder import HARDER
 from tests.simulation.night import simulate
 from tests.simulation.scenario import Scenario, scenario
 
@@ -21,7 +22,8 @@ HARM = ("duplicate", "lost", "orphan", "wrong", "unreported", "unaudited", "rate
 class Catch(msgspec.Struct, frozen=True, kw_only=True):
     """The first night that broke a promise, and what it was; the first that did harm.
 
-    Nights count from 1; None when `PATIENCE` nights were not enough.
+    Nights count from 1; None when `PATIENCE` nights were not enough. `harder` is then what became
+    of nights that put the safeguard to the test, of the `kind` told.
     """
 
     safeguard: str
@@ -29,6 +31,13 @@ class Catch(msgspec.Struct, frozen=True, kw_only=True):
     violation: str = ""
     harm: int | None = None
     harmful: str = ""
+    harder: Catch | None = None
+    kind: str = ""
+
+    @property
+    def caught(self) -> bool:
+        """At all."""
+        return self.night is not None or (self.harder is not None and self.harder.caught)
 
 
 def catch(
@@ -52,17 +61,45 @@ def catch(
     return found
 
 
+def catch_somehow(safeguard: str, seeds: range = range(PATIENCE)) -> Catch:
+    """As `catch`; where no usual night was enough, in harder ones."""
+    found = catch(safeguard, seeds)
+    night = HARDER.get(safeguard)
+    if found.harm is not None or night is None:
+        return found
+    kind = (night.__doc__ or "").removeprefix("A night of ").removesuffix(".")
+    harder = catch(safeguard, seeds, night)
+    return msgspec.structs.replace(found, harder=harder, kind=kind)
+
+
 def catches(known: Container[str] = ()) -> Iterator[Catch]:
     """Every ablation, on every core, but those that are known."""
     with get_context("fork").Pool(os.cpu_count()) as pool:
-        yield from pool.imap(catch, [each for each in ABLATIONS if each not in known])
+        yield from pool.imap(catch_somehow, [each for each in ABLATIONS if each not in known])
 
 
 def as_row(found: Catch) -> str:
     """A line of the table, in Markdown."""
-    caught = f"{found.night} | {_kind(found.violation)}" if found.night else "**not caught** |"
-    harm = f"{found.harm} | {_kind(found.harmful)}" if found.harm else f"> {PATIENCE} |"
-    return f"| {found.safeguard} | {caught} | {harm} |"
+    caught = _cells(found.night, found.violation)
+    harm = _cells(found.harm, found.harmful)
+    if found.harder is not None:
+        harder = found.harder
+        caught = _harder(caught, harder.night, harder.violation, f" with {found.kind}")
+        harm = _harder(harm, harder.harm, harder.harmful)
+    return f"| {found.safeguard} | {' | '.join(caught)} | {' | '.join(harm)} |"
+
+
+def _cells(night: int | None, violation: str) -> tuple[str, str]:
+    return (str(night), _kind(violation)) if night else (f"> {PATIENCE}", "")
+
+
+def _harder(
+    usual: tuple[str, str], night: int | None, violation: str, kind: str = ""
+) -> tuple[str, str]:
+    if usual[1]:
+        return usual
+    after, what = _cells(night, violation)
+    return f"{usual[0]}; {after}{kind}", what
 
 
 HEADER = """\

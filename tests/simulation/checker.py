@@ -26,7 +26,10 @@ ROUNDING = 1e-6
 
 
 class Evidence(msgspec.Struct, kw_only=True):
-    """All that the checker may look at; `forgotten` are sessions that closed before adoption."""
+    """All that the checker may look at; `forgotten` are sessions that closed before adoption.
+
+    `before` are those of an earlier night.
+    """
 
     scenario: Scenario
     emulator: Emulator
@@ -34,6 +37,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     processes: Sequence[Process]
     results: Results
     forgotten: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -83,7 +87,8 @@ def _each_row_is_settled(evidence: Evidence) -> Iterator[str]:
 def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
     records = {record.id: record for record in evidence.emulator.service.records()}
     made = _made(evidence)
-    if len(records) != sum(call.session_id is not None for call in evidence.wire.calls):
+    seen = {call.session_id for call in evidence.wire.calls if call.session_id is not None}
+    if records.keys() != seen | evidence.before:
         yield "the harness lost sight of a session"
     yield from (f"orphan: {call.session_id} belongs to no job" for call in made.pop(None, []))
     for row in evidence.results.rows:
@@ -130,7 +135,7 @@ def _strays_are_told(
         return
     told = {each for process in evidence.processes for each in process.reported}
     for call in made:
-        if call.session_id == row.session_id or _has_vanished(call, evidence, records):
+        if call.session_id == row.session_id or _is_hidden(call, evidence, records):
             continue
         if call.session_id not in told:
             yield f"unreported: {row.key} has a session of {call.status} that nobody tells of"
@@ -138,8 +143,10 @@ def _strays_are_told(
             yield f"unaudited: {row.key} has a session of {call.status} its run does not tell of"
 
 
-def _has_vanished(call: Call, evidence: Evidence, records: dict[str, Record]) -> bool:
-    """Whether the service lists a session no more: nobody can tell of it then."""
+def _is_hidden(call: Call, evidence: Evidence, records: dict[str, Record]) -> bool:
+    """Whether the service lists a session no more, or did not once: nobody can tell of it then."""
+    if call.session_id in evidence.wire.missed:
+        return True
     closed = call.session_id is not None and records[call.session_id].ended_at is not None
     return closed and evidence.emulator.settings.closed_retention is not None
 

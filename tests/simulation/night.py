@@ -7,9 +7,10 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import msgspec
 
@@ -17,9 +18,11 @@ from provisioner import engine as engines
 from provisioner.clock import VirtualClock
 from provisioner.emulator.emulator import Emulator
 from provisioner.emulator.faults import FaultKind
+from provisioner.emulator.refusal import Refusal
 from provisioner.errors import CannotWriteError, LedgerLockedError
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, open_reader
+from provisioner.session import session_name
 from tests.simulation.checker import Evidence, misled, violations
 from tests.simulation.meddling import Meddling
 from tests.simulation.process import CAMPAIGN, Process
@@ -29,6 +32,8 @@ from tests.simulation.scenario import LONGEST_DELAY, STOLEN_FOR, Life, Scenario
 from tests.simulation.wire import Wire
 
 CALM_LIVES = 6
+YESTERDAY = 7200.0
+"""Seconds before the night, far more than clocks differ."""
 LONGEST_NIGHT = 40 * 86_400.0
 """Virtual seconds: many times the longest nights that end by themselves."""
 UNFINISHED = (JobState.PENDING, JobState.IN_FLIGHT, JobState.AMBIGUOUS)
@@ -87,12 +92,27 @@ def _empty_ledger() -> bytes:
         return path.read_bytes()
 
 
+def _of_yesterday(scenario: Scenario, emulator: Emulator, now: float) -> Iterator[str]:
+    """Sessions that an earlier night has left under the Names of this one's."""
+    random = Random(scenario.seed)
+    for row in scenario.rows:
+        if row.request is None or random.random() >= scenario.yesterday:
+            continue
+        name = row.request.name or session_name(CAMPAIGN, row.key)
+        request = msgspec.structs.replace(row.request, name=name)
+        with suppress(Refusal):
+            parameters = msgspec.to_builtins(request)
+            emulator.service.call("CreateProxySession", parameters, now - YESTERDAY)
+            yield next(reversed(emulator.service._sessions))
+
+
 class _World:
     def __init__(self, scenario: Scenario, safeguards: Safeguards, folder: Path) -> None:
         self._scenario = scenario
         self._safeguards = safeguards
         self._clock = VirtualClock()
         self._emulator = Emulator(scenario.emulator)
+        self._before = frozenset(_of_yesterday(scenario, self._emulator, self._clock.time()))
         self._wire = Wire(scenario, self._clock, self._emulator)
         self._ledger = folder / "ledger-0.db"
         self._ledger.write_bytes(_empty_ledger())
@@ -104,13 +124,14 @@ class _World:
         self._to_adopt = False
         self._forgotten: frozenset[str] = frozenset()
         self._troubles: list[str] = []
+        self._endless: list[str] = []
 
     def run(self) -> Night:
         self._clock.run(self._bounded_night())
         evidence = self._evidence()
         return Night(
             seed=self._scenario.seed,
-            violations=self._troubles + violations(evidence),
+            violations=self._endless + violations(evidence) + self._troubles,
             calls=len(self._wire.calls),
             crashes=sum(process.crashed for process in self._processes),
             lives=len(self._processes),
@@ -130,6 +151,7 @@ class _World:
             processes=self._processes,
             results=read_results(self._out),
             forgotten=self._forgotten,
+            before=self._before,
         )
 
     async def _bounded_night(self) -> None:
@@ -142,7 +164,7 @@ class _World:
         if night.done():
             night.result()
             return
-        self._troubles.append(f"endless: not over after {self._wire.too_much.result()}")
+        self._endless.append(f"endless: not over after {self._wire.too_much.result()}")
         for process in self._processes:
             process.alive, process.reaped = False, True
         night.cancel()
@@ -226,8 +248,10 @@ class _World:
             process.bury()
 
     def _may_refuse(self, process: Process) -> bool:
-        """Whether the database has reason to: another had its way, or somebody meddled with it."""
-        return bool(process.has_company or self._has_company() or process.meddled)
+        """Whether the database has reason to: another had its way, somebody meddled, no space."""
+        return bool(
+            process.has_company or self._has_company() or process.meddled or process.refused_by_disk
+        )
 
     def _has_company(self) -> bool:
         """Whether a process that was taken for dead still lives."""
@@ -250,6 +274,8 @@ class _World:
             self._emulator.tally.statuses[429] - faults[FaultKind.THROTTLE.value]
         )
         faults["stale listing"] = self._wire.stale
+        faults["missed by a listing"] = len(self._wire.missed)
+        faults["session of yesterday"] = len(self._before)
         faults["ledger lost"] = self._losses
         for process in self._processes:
             faults["frozen"] += process.frozen
@@ -257,6 +283,7 @@ class _World:
             faults["taken for dead"] += process.stolen
             faults["drained"] += process.drained
             faults["second instance turned away"] += process.turned_away
+            faults["disk full"] += bool(process.refused_by_disk)
             faults["rows set back by hand"] += process.meddled
         for call in self._wire.calls:
             faults["late on the wire"] += call.was_held_up

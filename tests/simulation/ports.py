@@ -49,7 +49,8 @@ class SteppedLedger:
         """See the port."""
         INTENT.set(None)
         await self._process.step("open", job.key)
-        attempt = await self._ledger.open_attempt(job)
+        with self._process.disk():
+            attempt = await self._ledger.open_attempt(job)
         INTENT.set(Intent(job.id, job.key, attempt.id))
         await self._process.step("opened", job.key)
         return attempt
@@ -57,13 +58,15 @@ class SteppedLedger:
     async def close_attempt(self, attempt: Attempt, outcome: Outcome, state: JobState) -> None:
         """See the port."""
         await self._process.step("close", attempt.id, outcome.verdict)
-        await self._ledger.close_attempt(attempt, outcome, state)
+        with self._process.disk():
+            await self._ledger.close_attempt(attempt, outcome, state)
         await self._process.step("closed", attempt.id, state)
 
     async def perform(self, deed: Callable[[SqliteLedger], T]) -> T:
         """Whatever else the core is asked to do, each deed a transaction or a look."""
         await self._process.step("perform")
-        done = await self._ledger.perform(deed)
+        with self._process.disk():
+            done = await self._ledger.perform(deed)
         await self._process.step("performed")
         return done
 

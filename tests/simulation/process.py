@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 
 from provisioner.clock import VirtualClock
+from provisioner.errors import CannotWriteError
 from provisioner.intake import IntakePolicy, admit
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger
@@ -45,7 +47,7 @@ class Process:
         self.counts: dict[JobState, int] = {}
         self.on_wire: set[Call] = set()
         self.frozen = self.jumped = self.drained = self.settled_beside = 0
-        self.turned_away = self.meddled = 0
+        self.turned_away = self.meddled = self.refused_by_disk = 0
         self.first: Process | None = None
         self.ended = self.stolen = self.crashed = self.has_company = False
         self.unrecorded: list[Call] = []
@@ -108,6 +110,18 @@ class Process:
             self.death.set_result(None)
         elif self.steps == self.life.crash_at and not self.stolen:
             self._die()
+
+    @contextmanager
+    def disk(self) -> Iterator[None]:
+        """Where it is written to; when it is full, what failed may all the same be on it."""
+        at = self.life.full_at
+        # One that only ends with the night writes no more.
+        full = self.alive and not self.reaped and at is not None and self.steps >= at
+        if not full or self.steps % 2:
+            yield
+        if full:
+            self.refused_by_disk += 1
+            raise CannotWriteError("the disk is full", hint="")
 
     def _freeze(self, seconds: float) -> None:
         self._frozen_until = max(self._frozen_until, self.wire.clock.now + seconds)
@@ -185,12 +199,12 @@ class Process:
         await run.provision()
         return run
 
-    def note_what_has_closed(self) -> None:
+    def forget_what_has_closed(self, among: Container[str] | None = None) -> None:
         """Sessions that have ended are not adopted: their rows are sent again."""
         service = self.wire.emulator.service
         service.advance(self.wire.clock.time())
-        ended = (record.id for record in service.records() if record.ended_at is not None)
-        self.too_late_to_adopt |= frozenset(ended)
+        ended = {record.id for record in service.records() if record.ended_at is not None}
+        self.too_late_to_adopt |= {each for each in ended if among is None or each in among}
 
     def _signal(self) -> None:
         if self.alive and not self.ended:

@@ -1,63 +1,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 
-import msgspec
 import pytest
 
-from provisioner.emulator.faults import FaultKind
 from tests.simulation.ablations import ABLATIONS
-from tests.simulation.catching import catch
+from tests.simulation.catching import as_row, catch, catch_somehow
+from tests.simulation.harder import HARDER
 from tests.simulation.night import simulate
-from tests.simulation.scenario import Life, Scenario, scenario
-
-
-def faulty(seed: int, fault: FaultKind) -> Scenario:
-    """A night of one fault, with sessions listed late, and later still in copies that lag."""
-    night = scenario(seed)
-    faults = msgspec.structs.replace(night.emulator.faults, rates={fault: 0.2})
-    emulator = msgspec.structs.replace(night.emulator, listing_delay=55.0, faults=faults)
-    return msgspec.structs.replace(night, emulator=emulator, stale=0.5)
-
-
-def forgetful(seed: int) -> Scenario:
-    """A night of a service that does what it says it failed to do."""
-    return faulty(seed, FaultKind.FAILURE_AFTER)
-
-
-def lying(seed: int) -> Scenario:
-    """A night of a service that does what it says it is unavailable for."""
-    return faulty(seed, FaultKind.UNAVAILABLE_AFTER)
-
-
-def tardy(seed: int) -> Scenario:
-    """A night of requests that are held up for longer than anybody waits."""
-    return msgspec.structs.replace(scenario(seed), late=0.3, timeout=5.0)
-
-
-def sleepy(seed: int) -> Scenario:
-    """A night of processes that are taken for dead, one after the other, while they stand still."""
-    night, random = scenario(seed), Random(seed)
-    lives = [Life(stolen_at=random.randint(5, 100)) for _ in range(4)]
-    return msgspec.structs.replace(night, lives=tuple(lives), late=0.1)
-
-
-RARE = {
-    "the settle wait": tardy,
-    "the second listing": forgetful,
-    "the audit's wait": lying,
-    "the fence": sleepy,
-}
-"""Safeguards whose absence few nights show, and nights that do."""
+from tests.simulation.scenario import Scenario, scenario
 
 
 @pytest.mark.parametrize("safeguard", ABLATIONS)
 def test_the_checker_notices_that_a_safeguard_is_gone(safeguard: str) -> None:
-    found = catch(safeguard, range(40), RARE.get(safeguard, scenario), harm=False)
+    found = catch(safeguard, range(40), HARDER.get(safeguard, scenario), harm=False)
     assert found.night is not None
 
 
-@pytest.mark.parametrize("trying", RARE.values())
+@pytest.mark.parametrize("trying", HARDER.values())
 def test_nights_that_are_harder_break_no_promise(trying: Callable[[int], Scenario]) -> None:
     assert all(not simulate(trying(seed)).violations for seed in range(20))
+
+
+def test_a_safeguard_that_no_usual_night_needs_is_put_to_the_test_by_a_harder_one() -> None:
+    found = catch_somehow("the audit's wait", range(20))
+    assert found.night is None
+    assert found.caught
+    assert "with a service that does what it says it is unavailable for" in as_row(found)

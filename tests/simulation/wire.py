@@ -107,10 +107,12 @@ class Wire:
         self.emulator = emulator
         self.calls: list[Call] = []
         self.stale = 0
+        self.missed: set[str] = set()
         self.trace: list[tuple[object, ...]] = []
         self.too_much: asyncio.Future[str]
         self._scenario = scenario
         self._random = Random(scenario.seed * 2 + 1)
+        self._moves = Random(scenario.seed * 2 + 2)
         self._carried: set[asyncio.Task[Any]] = set()
 
     def calm_down(self) -> None:
@@ -118,7 +120,8 @@ class Wire:
         plan = FaultPlan(latency=self._scenario.emulator.faults.latency)
         self.emulator.change_faults(plan)
         self.emulator.service.change_quota(None)
-        self._scenario = msgspec.structs.replace(self._scenario, late=0.0, dropped=0.0, stale=0.0)
+        calm = dict.fromkeys(("late", "dropped", "stale", "moving"), 0.0)
+        self._scenario = msgspec.structs.replace(self._scenario, **calm)
 
     def delay(self) -> float:
         """Seconds that a request is held up."""
@@ -185,7 +188,24 @@ class Wire:
             call.session_id = next(reversed(sessions))
         self.note("arrived", call.life, operation, reply.status, call.session_id)
         call.cross("deed")
-        return self._from_the_past(reply, now)
+        return self._less_what_moved(self._from_the_past(reply, now))
+
+    def _less_what_moved(self, reply: Reply) -> Reply:
+        """A session may move to an earlier page between two pages, and be missed this once."""
+        page = reply.body
+        if not isinstance(page, ProxySessionsAnswer):
+            return reply
+        if self._moves.random() >= self._scenario.moving:
+            return reply
+        ids = sorted({each.proxy_session_id for each in page.proxy_sessions} - self.missed)
+        if not ids:
+            return reply
+        moved = self._moves.choice(ids)
+        self.missed.add(moved)
+        left = tuple(each for each in page.proxy_sessions if each.proxy_session_id != moved)
+        return msgspec.structs.replace(
+            reply, body=msgspec.structs.replace(page, proxy_sessions=left)
+        )
 
     def _from_the_past(self, reply: Reply, now: float) -> Reply:
         """A listing may come from a copy that lacks what was created of late."""
