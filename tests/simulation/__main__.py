@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 
 from tests.simulation.ablations import ABLATIONS
-from tests.simulation.campaign import COMMAND, Campaign
+from tests.simulation.campaign import COMMAND, TO_GO_ON, Campaign
 from tests.simulation.night import simulate
 from tests.simulation.scenario import Scenario, crashing, losing, scenario
 from tests.simulation.table import EVERY_STEP_JOBS
@@ -56,7 +56,7 @@ def main() -> int:
     wanted = {kind: seeds for kind, seeds in wanted.items() if seeds}
     campaign = Campaign(wanted, arguments.into, arguments.seconds)
     code = campaign.run(ablations=arguments.ablations)
-    if arguments.publish:
+    if arguments.publish and code != TO_GO_ON:
         campaign.publish(arguments.publish)
     return code
 

@@ -14,6 +14,8 @@ import msgspec
 from tests.simulation.catching import HEADER, Catch, as_row, catches
 from tests.simulation.table import Totals, as_text, on_every_core
 
+TO_GO_ON = 75
+"""The exit code of a run that was cut short: the same command goes on where it was."""
 COMMAND = "python -m tests.simulation"
 BEGIN = "<!-- figures, by make simulate -->"
 END = "<!-- end of figures -->"
@@ -55,7 +57,7 @@ class Campaign:
         whole = all(self._many(kind, seeds) for kind, seeds in self._wanted.items())
         whole = whole and (not ablations or self._ablate())
         print(self._text(), flush=True)
-        return self._exit_code() if whole else 75
+        return self._exit_code() if whole else TO_GO_ON
 
     def _many(self, kind: str, seeds: int) -> bool:
         """Whether all of them are done."""
@@ -86,8 +88,9 @@ class Campaign:
 
     def _text(self) -> str:
         kinds = {TITLES[kind]: totals for kind, totals in self._progress.totals.items()}
-        seeds = ", ".join(f"{TITLES[kind]}: {n:,}" for kind, n in self._progress.done.items())
-        text = f"Seeds ({seeds}) at commit {self._progress.commit}:\n\n{as_text(kinds)}\n"
+        done = self._progress.done.items()
+        seeds = "; ".join(f"{TITLES[kind]}, seeds 0 to {last - 1:,}" for kind, last in done)
+        text = f"At commit {self._progress.commit}: {seeds}.\n\n{as_text(kinds)}\n"
         if self._progress.catches:
             text += "\n".join(["", ABLATED, HEADER, *map(as_row, self._progress.catches), ""])
         return text
