@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Container, Iterator
-from multiprocessing import get_context
 
 import msgspec
 
 from tests.simulation.ablations import ABLATIONS
+from tests.simulation.cores import every_core
 from tests.simulation.harder import HARDER
 from tests.simulation.night import simulate
 from tests.simulation.scenario import Scenario, scenario
@@ -74,7 +73,7 @@ def catch_somehow(safeguard: str, seeds: range = range(PATIENCE)) -> Catch:
 
 def catches(known: Container[str] = ()) -> Iterator[Catch]:
     """Every ablation, on every core, but those that are known."""
-    with get_context("fork").Pool(os.cpu_count()) as pool:
+    with every_core() as pool:
         yield from pool.imap(catch_somehow, [each for each in ABLATIONS if each not in known])
 
 

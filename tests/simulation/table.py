@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
 
 import msgspec
 
+from tests.simulation.cores import every_core
 from tests.simulation.night import Night, simulate
 from tests.simulation.scenario import crashing, losing, scenario
 
@@ -87,7 +86,7 @@ KINDS = {"nights": nights, "every_step": every_step, "losses": losses}
 
 def on_every_core(kind: str, seeds: range) -> Iterator[tuple[int, Totals]]:
     """Each batch, in order: how many seeds are done with it, and what it came to."""
-    with get_context("fork").Pool(os.cpu_count()) as pool:
+    with every_core() as pool:
         batches = [seeds[at : at + SEEDS_AT_ONCE] for at in range(0, len(seeds), SEEDS_AT_ONCE)]
         began = time.monotonic()
         for batch, part in zip(batches, pool.imap(KINDS[kind], batches), strict=True):
