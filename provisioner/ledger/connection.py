@@ -11,6 +11,9 @@ from pathlib import Path
 from provisioner.errors import CannotWriteError, ConfigurationError
 from provisioner.ledger.statements import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
+MEDDLED = "was the ledger edited by hand, or by another program?"
+"""What to look into when a ledger holds what the product never writes."""
+
 _CACHE_KIB = 65_536
 _BUSY_SECONDS = 10.0
 _SQLITE_SCHEME = "sqlite:///"
@@ -45,6 +48,10 @@ def writing(where: object) -> Iterator[None]:
     """Turn what SQLite or the system says of the ledger at `where` into CannotWriteError."""
     try:
         yield
+    except sqlite3.IntegrityError as error:
+        raise CannotWriteError(
+            f"the ledger {where} refuses a row that would break a promise: {error}", hint=MEDDLED
+        ) from error
     except (sqlite3.Error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise unusable(where, str(reason)) from error

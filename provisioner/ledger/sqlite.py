@@ -248,7 +248,7 @@ class SqliteLedger:
         if changed != wanted:
             raise CannotWriteError(
                 f"{statement}: {changed} of {wanted} changes apply to the ledger {self._path}",
-                hint="was the ledger edited by hand, or by another program?",
+                hint=connections.MEDDLED,
             )
 
     def execute_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
@@ -254,6 +256,19 @@ def test_a_ledger_of_another_program(terminal: Terminal) -> None:
     terminal.jobs(1)
     assert terminal("run", "night.csv", "--emulate").returncode == 74
     assert terminal("status").returncode == 78
+
+
+def test_rows_set_back_by_hand_are_not_sent_again(
+    terminal: Terminal, emulator: Emulator, run: Callable[..., tuple[int, str]]
+) -> None:
+    terminal.jobs(5)
+    assert run()[0] == 0
+    with closing(sqlite3.connect(terminal.folder / "provisioner.db")) as ledger, ledger:
+        ledger.execute("UPDATE jobs SET state = 'pending'")
+    code, said = run()
+    assert code == 74
+    assert "edited by hand" in said
+    assert len(emulator.sessions()) == 5
 
 
 def test_a_ledger_in_a_database_server_is_not_supported_yet(terminal: Terminal) -> None:
