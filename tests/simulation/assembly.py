@@ -85,15 +85,11 @@ class SimulatedRun(_Run):
     async def _adopt(self, auditor: Auditor) -> None:
         """As `provisioner reconcile --adopt` does on a ledger made anew."""
         process, connectors = self._process, self._campaign.connectors
-        known = frozenset(process.wire.missed)
         process.forget_what_has_closed()
-        await auditor.list_all(connectors)
-        process.forget_what_has_closed()
-        missed = process.wire.missed - known
-        await auditor.adopt()
-        await auditor.list_all(connectors)
-        process.forget_what_has_closed(missed)
-        await auditor.adopt()
+        for _ in range(2):
+            await auditor.list_all(connectors)
+            process.forget_what_has_closed()
+            await auditor.adopt()
         process.adopted = True
 
     async def _attend(self, settler: Settler) -> None:

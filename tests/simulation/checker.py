@@ -101,8 +101,10 @@ def _sessions_match_rows(evidence: Evidence) -> Iterator[str]:
 def _made(evidence: Evidence) -> dict[str | None, list[Call]]:
     """The calls that made a session which counts, by the job that they were made for."""
     made: dict[str | None, list[Call]] = defaultdict(list)
+    # What was listed just before it closed has been adopted all the same.
+    forgotten = evidence.forgotten - {row.session_id for row in evidence.results.rows}
     for call in evidence.wire.calls:
-        if call.session_id is not None and call.session_id not in evidence.forgotten:
+        if call.session_id is not None and call.session_id not in forgotten:
             made[call.intent.job_key if call.intent else None].append(call)
     return made
 

@@ -16,7 +16,7 @@ def faulty(seed: int, fault: FaultKind) -> Scenario:
     night = scenario(seed)
     faults = msgspec.structs.replace(night.emulator.faults, rates={fault: 0.2})
     emulator = msgspec.structs.replace(night.emulator, listing_delay=55.0, faults=faults)
-    return msgspec.structs.replace(night, emulator=emulator, stale=0.5, moving=0.0)
+    return msgspec.structs.replace(night, emulator=emulator, stale=0.5, moving=0.0, settle=900.0)
 
 
 def forgetful(seed: int) -> Scenario:

@@ -17,6 +17,8 @@ STOLEN_FOR = 4000.0
 """Seconds that a process stands still which is taken for dead."""
 LONGEST_STALENESS = 50.0
 """Seconds that a listing may lag behind, beyond the service's own delay."""
+LATENESS_ALLOWED_BY = 900.0
+"""Seconds of `settle` that allow for all of it, and for the service's delays below."""
 STEPS_PER_JOB = 10
 LARGEST_SKEW = 100.0
 """Seconds a machine's clock is wrong by at most, either way."""
@@ -61,8 +63,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     `page` is the most sessions a listing shows at once; `stale` the chance that one is answered
     from a copy of the past, `moving` that a session on it moves to a page that was shown already:
     no listing before or after misses that session. `yesterday` is the share of rows for which there
-    are sessions already that an earlier night made under the same Names. `quotas` are (seconds into
-    the night, the quota from then on).
+    are sessions already that an earlier night made under the same Names. `staleness` is how many
+    seconds old that copy of the past is. `quotas` are (seconds into the night, the quota from then
+    on).
     """
 
     seed: int
@@ -81,6 +84,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     lives: tuple[Life, ...]
     moving: float
     yesterday: float
+    staleness: float
 
 
 def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
@@ -113,10 +117,24 @@ def scenario(seed: int, jobs: tuple[int, int] = (5, 40)) -> Scenario:
         lives=_beset(random, count, _lives(random, count, length)),
         moving=0.0,
         yesterday=random.choice((0.0, 0.0, 0.0, 0.3, 1.0)),
+        staleness=LONGEST_STALENESS,
     )
     # An answered attempt's first listing may be too early for a copy of the past: one more is due.
     moving = random.choice((0.0, 0.1, 0.5))
-    return night if night.stale else msgspec.structs.replace(night, moving=moving)
+    night = night if night.stale else msgspec.structs.replace(night, moving=moving)
+    return _settling(night, random.choice((600.0, 900.0, 900.0, 1800.0)))
+
+
+def _settling(night: Scenario, settle: float) -> Scenario:
+    """As long as that is waited for proof; what is listed late is so within what that allows."""
+    share = min(settle / LATENESS_ALLOWED_BY, 1.0)
+    faults = night.emulator.faults
+    faults = msgspec.structs.replace(faults, listing_lag=share * faults.listing_lag)
+    delay = share * night.emulator.listing_delay
+    emulator = msgspec.structs.replace(night.emulator, listing_delay=delay, faults=faults)
+    return msgspec.structs.replace(
+        night, settle=settle, emulator=emulator, staleness=share * LONGEST_STALENESS
+    )
 
 
 def crashing(seed: int, step: int | None, jobs: tuple[int, int]) -> Scenario:

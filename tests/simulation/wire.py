@@ -15,7 +15,7 @@ from provisioner.emulator.emulator import Emulator, Reply
 from provisioner.emulator.faults import FaultPlan
 from provisioner.emulator.requests import ProxySessionsAnswer
 from provisioner.emulator.settings import EmulatorSettings
-from tests.simulation.scenario import LONGEST_DELAY, LONGEST_STALENESS, Scenario
+from tests.simulation.scenario import LONGEST_DELAY, Scenario
 
 T = TypeVar("T")
 
@@ -215,7 +215,7 @@ class Wire:
             or self._random.random() > self._scenario.stale
         ):
             return reply
-        until = now - LONGEST_STALENESS
+        until = now - self._scenario.staleness
         records = self.emulator.service._sessions
         known = tuple(
             each
