@@ -80,3 +80,16 @@ async def test_the_system_clock_is_the_machines():
     await clock.sleep(0)
     assert abs(clock.time() - time.time()) < 5
     assert abs(clock.monotonic() - time.monotonic()) < 5
+
+
+async def test_the_last_tenth_of_a_millisecond_is_not_given_to_others():
+    bystander = asyncio.create_task(asyncio.sleep(0))
+    await SystemClock().sleep(0.00009)
+    assert not bystander.done()
+    await bystander
+
+
+async def test_a_longer_wait_below_what_timers_count_is_given_to_others():
+    bystander = asyncio.create_task(asyncio.sleep(0))
+    await SystemClock().sleep(0.0014)
+    assert bystander.done()
