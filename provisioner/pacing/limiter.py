@@ -33,6 +33,8 @@ class BucketLimiter:
         tokens = TokenBucket(rate, burst, now=now, spare=True)
         self._tokens = Line(tokens, clock, ahead=self._departures)
         self._pace = pace
+        self._closed_at = now
+        self._closed_for = 0.0
         self._clock = clock
         self._emit = emit
 
@@ -57,9 +59,9 @@ class BucketLimiter:
     def set_ceiling(self, ceiling: float, reason: str) -> None:
         """See the port."""
         now, previous = self._clock.monotonic(), self.rate
-        self._tokens.is_open = ceiling > 0
+        self._open(now, is_open=ceiling > 0)
         if ceiling > 0:
-            self._pace.set_ceiling(now, ceiling)
+            self._pace.set_ceiling(now - self._closed_for, ceiling)
         self._follow(now, previous, reason)
 
     def observe(self, outcome: Outcome, *, sent_at: float) -> None:
@@ -67,9 +69,18 @@ class BucketLimiter:
         if not outcome.answered:
             return
         now, previous = self._clock.monotonic(), self.rate
-        self._pace.observe(now, sent_at=sent_at, throttled=outcome.throttled)
+        closed = self._closed_for
+        self._pace.observe(now - closed, sent_at=sent_at - closed, throttled=outcome.throttled)
         lower = self.rate < previous
         self._follow(now, previous, "throttled by the service" if lower else "no throttles")
+
+    def _open(self, now: float, *, is_open: bool) -> None:
+        """Let calls through, or none; for the pace no time goes by in which none may leave."""
+        if self._tokens.is_open and not is_open:
+            self._closed_at = now
+        elif is_open and not self._tokens.is_open:
+            self._closed_for += now - self._closed_at
+        self._tokens.is_open = is_open
 
     def _follow(self, now: float, previous: float, reason: str) -> None:
         rate = self.rate

@@ -385,3 +385,20 @@ def test_a_ceiling_of_none_holds_every_call_until_there_is_one():
     changes = [(event.previous, event.rate, event.reason) for event in world.events]
     assert changes == [(10.0, 0.0, "off"), (0.0, 10.0, "on")]
     assert world.times[11] < 102.05
+
+
+def test_a_pause_does_not_keep_a_search_from_going_on():
+    world = World(None)
+
+    async def program():
+        world.limiter.set_ceiling(0.0, "off")
+        await world.clock.sleep(1000.0)
+        world.limiter.set_ceiling(20.0, "on")
+        for _ in range(40):
+            await world.limiter.take()
+            sent_at = world.clock.monotonic()
+            await world.clock.sleep(0.05)
+            world.limiter.observe(ACCEPTED, sent_at=sent_at)
+
+    world.clock.run(program())
+    assert world.limiter.rate > 8.0
