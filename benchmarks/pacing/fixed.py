@@ -43,8 +43,8 @@ late without a stall: the
 process did not run) and to the limiter. `excess` is the most calls by which any window of any
 length exceeded rate x length: the promise is `burst`, and what is above it was held up by the
 machine between its token and its departure. Of {ROUNDS} rounds the one that the machine disturbed
-least. A burst of 1 watches the clock, so that `chrt -f 1` makes the kernel take 5 % away, unless
-kernel.sched_rt_runtime_us is -1.
+least. A burst of 1 watches the clock and never rests: where others want its core, the kernel gives
+them 5 % of it even under `chrt -f 1`.
 """
 
 

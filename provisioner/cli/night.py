@@ -98,7 +98,11 @@ def _agreed(refused: TooManyRowsError) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     tell(str(refused))
-    return click.confirm("Send them all?", err=True)
+    try:
+        return click.confirm("Send them all?", err=True)
+    except click.Abort:
+        tell("")  # the prompt's line is still open
+        raise
 
 
 @contextmanager

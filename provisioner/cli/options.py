@@ -28,6 +28,16 @@ class Option(click.Option):
         if self.envvar is None and self.name is not None:
             self.envvar = f"PROVISIONER_{self.name.upper()}"
 
+    def process_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ANN401  # click's
+        """As click's; a value that cannot be used says where it came from."""
+        try:
+            return super().process_value(ctx, value)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(self.name or "") is not ParameterSource.ENVIRONMENT:
+                raise
+            said = f"{error.message.removesuffix('.')}; it comes from {self.envvar}"
+            raise click.BadParameter(said, ctx, self) from error
+
 
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:  # noqa: ANN401  # click's signature
     """As click.option, with the environment twin."""

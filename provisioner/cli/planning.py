@@ -134,7 +134,7 @@ def _lines(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
     yield str(plan.input)
     for state, count in plan.recorded.items():
         yield f"  {count:>9,}  {_RECORDED[state]}"
-    yield f"  {plan.to_send:>9,}  to send{_duration(plan, zone)}"
+    yield f"  {plan.to_send:>9,}  to send{_duration(plan, zone) if plan.to_send else ''}"
     if plan.late:
         yield f"  {plan.late:>9,}  of them miss the deadline {told(plan.deadline or 0.0, zone)}"
     yield from _closings(plan, zone)
@@ -157,7 +157,8 @@ def _closings(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
     if closings.unknown:
         yield (
             f"{closings.unknown:,} rows have no expiry_minutes: "
-            "their sessions live as long as their connector's default says"
+            "their sessions live as long as their connector's default says "
+            "(`provisioner doctor` shows it)"
         )
     if closings.early and plan.needed_until is not None:
         yield (

@@ -98,6 +98,8 @@ class Moment(click.ParamType["time | datetime"]):
 class Rate(click.FloatRange):
     """A number in a range: `nan`, which no comparison refuses, is not one."""
 
+    name = "number"
+
     def convert(
         self,
         value: float,
@@ -166,7 +168,10 @@ class RateOrAuto(click.ParamType[float | None]):
         """The number, or None."""
         if str(value).strip().lower() == "auto":
             return None
-        return self._RANGE.convert(cast("float", value), param, ctx)
+        try:
+            return self._RANGE.convert(cast("float", value), param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message} Give calls a second, or auto.", param, ctx)
 
 
 class CountOrAuto(click.ParamType[int | None]):

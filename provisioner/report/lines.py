@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 _FAR = 0.1
 
+_ALIKE = 20
+"""Rows with one error code that are each worth a warning; the summary counts all."""
+
 _LEVELS = {
     Verdict.CREATED: logging.DEBUG,
     Verdict.RETRYABLE: logging.DEBUG,
@@ -61,7 +65,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     ends the run an error.
     """
     told = {verdict for verdict, level in _LEVELS.items() if logger.is_enabled_for(level)}
-    unrecorded, breaker = _Unrecorded(), _BreakerLines()
+    unrecorded, breaker, outcomes = _Unrecorded(), _BreakerLines(), _OutcomeLines()
     tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
         RunStarted: unrecorded.begin,
         OutcomeUnrecorded: unrecorded,
@@ -84,16 +88,37 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     def log(event: Event) -> None:
         if isinstance(event, OutcomeRecorded):
             if event.outcome.verdict in told or event.state is JobState.FAILED:
-                _outcome(logger, event)
+                outcomes(logger, event)
         elif not isinstance(event, CallSent):
             tellers[type(event)](logger, event)
 
     return log
 
 
-def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
+class _OutcomeLines:
+    """One line a row, but what befalls many rows alike is a warning for the first of them only."""
+
+    def __init__(self) -> None:
+        self._alike = Counter[tuple[Verdict, str | None]]()
+
+    def __call__(self, logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
+        outcome = event.outcome
+        gave_up = outcome.verdict is Verdict.RETRYABLE and event.state is JobState.FAILED
+        level = logging.WARNING if gave_up else _LEVELS[outcome.verdict]
+        if level != logging.WARNING:
+            _outcome(logger, event, level, _TITLES[outcome.verdict])
+            return
+        kind = outcome.verdict, outcome.error_code
+        self._alike[kind] += 1
+        title = "row given up" if gave_up else _TITLES[outcome.verdict]
+        loud = self._alike[kind] <= _ALIKE
+        _outcome(logger, event, level if loud else logging.INFO, title)
+        if self._alike[kind] == _ALIKE:
+            logger.warning("more of these are told at info only", error_code=outcome.error_code)
+
+
+def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded, level: int, title: str) -> None:
     outcome = event.outcome
-    gave_up = outcome.verdict is Verdict.RETRYABLE and event.state is JobState.FAILED
     facts = {
         "status": outcome.status,
         "error_code": outcome.error_code,
@@ -103,8 +128,8 @@ def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
         "retry_in": event.retry_in and round(event.retry_in, 3),
     }
     logger.log(
-        logging.WARNING if gave_up else _LEVELS[outcome.verdict],
-        "row given up" if gave_up else _TITLES[outcome.verdict],
+        level,
+        title,
         job_key=event.job_key,
         attempt=event.attempt,
         latency=round(event.latency, 3),

@@ -138,4 +138,10 @@ def _audit(audit: Audit) -> Iterator[str]:
 def _cause(cause: Cause) -> Iterator[str]:
     text = f"  {cause.rows:,} x {cause.code}: {' '.join(cause.message.split())}"
     yield text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
-    yield from textwrap.wrap(cause.hint, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    yield from textwrap.wrap(
+        cause.hint,
+        _WIDTH,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )

@@ -251,6 +251,14 @@ def test_a_configuration_that_cannot_be_used(terminal: Terminal, text: str, said
     assert said in done.stderr
 
 
+def test_a_variable_that_cannot_be_used_is_named(terminal: Terminal) -> None:
+    terminal.jobs(1)
+    done = terminal("run", "night.csv", "--emulate", PROVISIONER_RATE="fast")
+    assert done.returncode == 2
+    assert "'fast' is not a valid number" in done.stderr
+    assert "PROVISIONER_RATE" in done.stderr
+
+
 def test_a_ledger_of_another_program(terminal: Terminal) -> None:
     terminal.write("provisioner.db", "not a ledger, but long enough to look at" * 20)
     terminal.jobs(1)

@@ -68,7 +68,9 @@ def test_a_terminal_shows_progress_in_one_line(terminal: Terminal, emulator: Emu
     assert "all 100 rows created" in text
 
 
-@pytest.mark.parametrize(("answer", "code", "sessions"), [("y\n", 0, 5), ("n\n", 65, 0)])
+@pytest.mark.parametrize(
+    ("answer", "code", "sessions"), [("y\n", 0, 5), ("n\n", 65, 0), ("\n", 65, 0), ("\x04", 130, 0)]
+)
 def test_a_terminal_is_asked_before_many_rows_are_sent(
     terminal: Terminal, emulator: Emulator, answer: str, code: int, sessions: int
 ) -> None:

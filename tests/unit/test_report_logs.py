@@ -316,3 +316,15 @@ def test_a_settled_row_is_a_warning_where_a_person_must_look(state, level):
 def test_a_stray_is_called_by_its_name(owned, event):
     stray = StrayFound(connector_id="c", session_id="t", job_key="k", owned=owned, at=1.0)
     assert logged(stray)[0]["event"] == event
+
+
+def test_what_befalls_many_rows_alike_is_a_warning_for_the_first_only():
+    refused = [recorded(Verdict.REFUSED, JobState.FAILED, error_code="Gone") for _ in range(30)]
+    other = recorded(Verdict.REFUSED, JobState.FAILED, error_code="Other")
+    told = logged(*refused, other, level="warning")
+    assert [line["event"] for line in told] == [
+        *["call refused"] * 20,
+        "more of these are told at info only",
+        "call refused",
+    ]
+    assert len(logged(*refused, level="info")) == 31
