@@ -61,7 +61,10 @@ class OutcomeUnrecorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """The pace moved, in calls/s, 0 for a pause; `reason` is a few words."""
+    """The pace moved, in calls/s, 0 for a pause; `reason` is a few words.
+
+    Where a run begins at a rate that was learned before, it moves from that rate to itself.
+    """
 
     rate: float
     previous: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from provisioner import defaults
 from provisioner.errors import ConfigurationError
 from provisioner.events import EventSink, RateChanged
@@ -98,7 +100,8 @@ def build_limiter(
 ) -> Limiter:
     """A limiter at a fixed rate; or, without one, at a rate that it learns, from what is `known`.
 
-    What was learned long ago is believed by half, and measured anew.
+    What was learned long ago is believed by half, and measured anew. Where a rate is known it is
+    told as a change from itself.
 
     Raises:
         ConfigurationError: the rate or the burst is out of range.
@@ -108,7 +111,12 @@ def build_limiter(
             f"a burst of {settings.burst} would let no call through",
             hint="give --burst 1 or more",
         )
-    return BucketLimiter(settings.burst, _pace(settings, clock, known), clock, emit)
+    pace = _pace(settings, clock, known)
+    if settings.rate is None and known is not None:
+        day, at = datetime.fromtimestamp(known.learned_at, UTC), clock.time()
+        reason = f"learned on {day:%F}"
+        emit(RateChanged(rate=pace.rate, previous=pace.rate, reason=reason, at=at))
+    return BucketLimiter(settings.burst, pace, clock, emit)
 
 
 def _pace(settings: PaceSettings, clock: Clock, known: LearnedRate | None) -> Pace:

@@ -174,7 +174,7 @@ def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
 class _RateLines:
     """Tells a rate that has moved far since it was last told; a pace that hunts is debug talk.
 
-    A pause, and that it is over, is told loudly.
+    A pause, and that it is over, is told loudly. A change from itself is where a run begins.
     """
 
     def __init__(self) -> None:
@@ -182,12 +182,13 @@ class _RateLines:
 
     def __call__(self, logger: FilteringBoundLogger, event: RateChanged) -> None:
         told = event.previous if self._told is None else self._told
-        far = abs(event.rate - told) >= _FAR * told
+        begins = event.rate == event.previous
+        far = begins or abs(event.rate - told) >= _FAR * told
         self._told = event.rate if far else told
         paused = not (event.rate and event.previous)
         logger.log(
             logging.WARNING if paused else logging.INFO if far else logging.DEBUG,
-            "rate changed" if event.rate else "calls paused",
+            "rate known" if begins else "rate changed" if event.rate else "calls paused",
             rate=round(event.rate, 2),
             previous=round(told if far else event.previous, 2),
             reason=event.reason,

@@ -11,6 +11,7 @@ from provisioner.errors import ConfigurationError
 from provisioner.events import RateChanged
 from provisioner.job import Outcome, Verdict
 from provisioner.pacing import build_limiter
+from provisioner.record import LearnedRate
 from provisioner.settings import PaceSettings
 
 ACCEPTED = Outcome(verdict=Verdict.CREATED)
@@ -402,3 +403,12 @@ def test_a_pause_does_not_keep_a_search_from_going_on():
 
     world.clock.run(program())
     assert world.limiter.rate > 8.0
+
+
+def test_a_rate_learned_before_is_told_as_the_run_begins():
+    clock, events = VirtualClock(), []
+    known = LearnedRate(lane="l", operation="o", rate=50.0, learned_at=clock.time() - 86_400.0)
+    limiter = build_limiter(PaceSettings(rate=None), clock, events.append, known)
+    (told,) = events
+    assert told.rate == told.previous == limiter.rate
+    assert told.reason == "learned on 2023-11-13"

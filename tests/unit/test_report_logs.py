@@ -196,6 +196,12 @@ def test_a_pause_and_its_end_are_told_at_a_terminal_too():
     ]
 
 
+def test_a_rate_that_a_run_begins_at_is_told():
+    begins = RateChanged(rate=25.96, previous=25.96, reason="learned on 2026-11-24", at=1.0)
+    (line,) = logged(begins, level="info")
+    assert (line["event"], line["rate"], line["reason"]) == ("rate known", 25.96, begins.reason)
+
+
 @pytest.mark.parametrize(
     ("event", "level", "title"),
     [
