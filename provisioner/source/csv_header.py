@@ -9,7 +9,14 @@ from itertools import dropwhile, islice
 import msgspec
 
 from provisioner.errors import InputRefusedError
-from provisioner.source.columns import PARTICIPANTS, closest, column_of, is_result_column
+from provisioner.source.columns import (
+    NESTED,
+    PAIR,
+    PARTICIPANTS,
+    closest,
+    column_of,
+    is_result_column,
+)
 from provisioner.source.csv_records import BrokenRecordError, read_record
 from provisioner.source.lines import Lines
 from provisioner.source.masking import shown
@@ -24,12 +31,17 @@ _HINT = "Begin the file with a header line, such as participant_1,participant_2,
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """`names` as they stand; `columns` maps ours to their index; `kept` are the row's own."""
+    """`names` as they stand; `columns` maps ours to their index; `kept` are the row's own.
+
+    `is_gathered` where a run wrote the rows of a JSONL file as CSV: cells may hold JSON, and
+    several columns may say one thing.
+    """
 
     delimiter: str
     names: tuple[str, ...]
     columns: dict[str, int]
     kept: tuple[int, ...]
+    is_gathered: bool = False
 
     def labels(self) -> dict[str, str]:
         """Our columns as the file's author named them."""
@@ -50,10 +62,21 @@ def read_header(lines: Lines, delimiters: Sequence[str] = DELIMITERS) -> Header:
     if names is None:
         raise InputRefusedError("the file is empty, it has not even a header", hint=_HINT)
     _check_readable(names)
-    columns = _columns(names)
-    _check_participants(names, columns)
     kept = tuple(index for index, name in enumerate(names) if not is_result_column(name))
-    return Header(delimiter=delimiter, names=tuple(names), columns=columns, kept=kept)
+    ours = [column for index in kept if (column := column_of(names[index]))]
+    is_gathered = len(kept) < len(names) and (
+        len(set(ours)) < len(ours) or not set(NESTED).isdisjoint(ours)
+    )
+    columns = _columns(names, several=is_gathered)
+    if not (is_gathered and PAIR in columns):
+        _check_participants(names, columns)
+    return Header(
+        delimiter=delimiter,
+        names=tuple(names),
+        columns=columns,
+        kept=kept,
+        is_gathered=is_gathered,
+    )
 
 
 def _sniffed(lines: Lines, delimiters: Sequence[str]) -> str:
@@ -80,10 +103,10 @@ def _check_readable(names: Sequence[str]) -> None:
             )
 
 
-def _columns(names: Sequence[str]) -> dict[str, int]:
+def _columns(names: Sequence[str], *, several: bool) -> dict[str, int]:
     ours = [column_of(name) for name in names]
     for column, count in Counter(ours).items():
-        if column is not None and count > 1:
+        if column is not None and count > 1 and not several:
             twice = [name.strip() for name, own in zip(names, ours, strict=True) if own == column]
             raise InputRefusedError(
                 f"the header names the column {column} {count} times: {', '.join(twice)}",

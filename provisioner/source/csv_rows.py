@@ -10,11 +10,13 @@ from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
 from provisioner.source.csv_records import BrokenRecordError, split_record
+from provisioner.source.jsonl_fields import Gathered, gather
 from provisioner.source.lines import Lines
 from provisioner.source.problems import NUL_ESCAPE, broken_row, damage_of, problems_at, replaced
 from provisioner.source.validation import Accepted, Fault, Validator
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 class CsvRows:
@@ -57,7 +59,7 @@ class CsvRows:
             cells += [""] * (self._width - len(cells))
         text = _sound_json(self._own(cells))
         cells.append("")  # what a column that the file lacks is read from
-        if text is not None:
+        if text is not None and not self._header.is_gathered:
             name, job_id = self._labels_of(cells)
             accepted = self._validator.recognise(
                 self._terms(cells), self._pair(cells), name, job_id
@@ -69,22 +71,30 @@ class CsvRows:
         return self._examined(number, line, cells)
 
     def _examined(self, number: int, line: int, cells: list[str]) -> Row:
-        header = self._header
         text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()
-        verdict = self._validator.examine(
-            {column: cells[index] for column, index in header.columns.items()}
-        )
-        faults = self._damage(cells)
+        told = self._told(cells)
+        verdict = self._validator.examine(told.fields)
+        faults = self._damage(cells) + told.faults
         if isinstance(verdict, Accepted) and not faults:
-            self._validator.remember(self._terms(cells), verdict.request)
+            if not self._header.is_gathered:
+                self._validator.remember(self._terms(cells), verdict.request)
             return Row(
                 number=number, line=line, cells=text, key=verdict.key, request=verdict.request
             )
-        damaged = {fault.column for fault in faults}
+        settled = told.settled | {fault.column for fault in faults}
         if not isinstance(verdict, Accepted):
-            faults += [fault for fault in verdict if fault.column not in damaged]
-        problems = problems_at(line, faults, header.labels())
+            faults += [fault for fault in verdict if fault.column not in settled]
+        problems = problems_at(line, faults, told.labels)
         return Row(number=number, line=line, cells=text, problems=problems)
+
+    def _told(self, cells: Sequence[str]) -> Gathered:
+        header = self._header
+        if header.is_gathered:
+            return gather({header.names[index]: _value(cells[index]) for index in header.kept})
+        fields: dict[str, object] = {
+            column: cells[index] for column, index in header.columns.items()
+        }
+        return Gathered(fields=fields, labels=header.labels())
 
     def _damage(self, cells: Sequence[str]) -> list[Fault]:
         own = {index: column for column, index in self._header.columns.items()}
@@ -113,6 +123,16 @@ class CsvRows:
 
     def _picker(self, columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
         return itemgetter(*(self._header.columns.get(column, self._width) for column in columns))
+
+
+def _value(cell: str) -> object:
+    """What a cell says that may hold a JSON list or object."""
+    if cell[:1] not in {"[", "{"}:
+        return cell
+    try:
+        return _decode(cell)
+    except msgspec.DecodeError:
+        return cell
 
 
 def _sound_json(cells: Sequence[str]) -> str | None:
