@@ -224,7 +224,7 @@ def _concurrency_changed(logger: FilteringBoundLogger, event: ConcurrencyChanged
 
 
 def _concurrency_limits(logger: FilteringBoundLogger, event: ConcurrencyLimits) -> None:
-    logger.info(
+    logger.warning(
         "concurrency limits, not the quota",
         connections=event.connections,
         reachable=round(event.reachable, 2),

@@ -32,7 +32,7 @@ _NEXT: dict[int, str] = {
         "again. `provisioner reconcile` settles them."
     ),
     ExitCode.SERVICE: (
-        "The voice connector is missing or disabled, or the service cannot be reached: "
+        "The voice connector is missing or disabled, or the service is unwell or out of reach: "
         "`provisioner doctor` tells which."
     ),
     ExitCode.CREDENTIALS: (

@@ -221,7 +221,7 @@ def test_outcomes_are_told_as_loudly_as_they_matter(event, level, title):
 def test_connections_that_cannot_reach_the_rate_are_told():
     changed = ConcurrencyChanged(connections=100, at=1.0)
     (line,) = logged(
-        changed, ConcurrencyLimits(connections=512, reachable=341.333, at=2.0), level="info"
+        changed, ConcurrencyLimits(connections=512, reachable=341.333, at=2.0), level="warning"
     )
     assert line["event"] == "concurrency limits, not the quota"
     assert (line["connections"], line["reachable"]) == (512, 341.33)
