@@ -45,8 +45,9 @@ def unusable(outcome: Outcome, connector_id: str, endpoint: str) -> ProvisionerE
     if outcome.fatal_exit == ExitCode.CREDENTIALS:
         return CredentialsError(
             f"these credentials may not read voice connector {connector_id}: {outcome.said}",
-            hint="allow chime:GetVoiceConnectorProxy, chime:CreateProxySession and "
-            "chime:ListProxySessions; `aws sts get-caller-identity` shows who is asking",
+            hint="renew them if they expired, else allow chime:GetVoiceConnectorProxy, "
+            "chime:CreateProxySession and chime:ListProxySessions; "
+            "`aws sts get-caller-identity` shows who is asking",
         )
     if not outcome.answered:
         reason = _UNREACHABLE.get(outcome.error_code or "", outcome.said)
