@@ -1,7 +1,7 @@
 """`python -m benchmarks.pacing.fixed`: how exactly a given rate is kept, by the real clock.
 
-Writes benchmarks/results/fixed_rate.txt. Each call has a jittered latency, and twice a second the
-event loop stalls for 5 ms.
+Writes benchmarks/results/fixed_rate.txt. Each call has a jittered latency, and about twice a second
+the event loop stalls for 5 ms.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ RESULT = Path(__file__).parents[1] / "results/fixed_rate.txt"
 RATES = (1.0, 5.0, 20.0, 49.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 CALLERS = 128
 STALL = 0.005
-STALL_EVERY = 0.5
+STALL_EVERY = (0.3, 0.7)
+"""Seconds, evenly between; a fixed period would fall in with a rate's own."""
 DISTURBED = 0.001
 """Seconds. Nothing that the loop does here takes as long: a call later than this waited for the
 machine."""
 ROUNDS = 3
 LEGEND = f"""\
-A given rate, kept by the real clock: {CALLERS} callers, 20 to 50 ms of latency, and every
-{STALL_EVERY:g} s a stall of the event loop of {STALL * 1000:g} ms. `off` is the rate reached \
+A given rate, kept by the real clock: {CALLERS} callers, 20 to 50 ms of latency, and about
+twice a second a stall of the event loop of {STALL * 1000:g} ms. `off` is the rate reached \
 against the rate asked; then
 what of it was lost, in percent: to `stalls` (what no burst makes up for: arithmetic, from when
 they began and ended), to the `machine` (the same for calls more than {DISTURBED * 1000:g} ms \
@@ -64,8 +65,9 @@ class Round(NamedTuple):
 
 
 async def _stall(stalls: list[tuple[float, float]]) -> None:
+    random = Random(2)
     while True:
-        await asyncio.sleep(STALL_EVERY)
+        await asyncio.sleep(random.uniform(*STALL_EVERY))
         began = time.monotonic()
         time.sleep(STALL)  # noqa: ASYNC251 - the loop is what it is to stall
         stalls.append((began, time.monotonic()))
