@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,32 +29,15 @@ from provisioner.events import (
     SettlingStarted,
     StrayFound,
 )
-from provisioner.job import JobState, Verdict
+from provisioner.job import JobState
 from provisioner.report.exits import file_counts
 from provisioner.report.moments import iso
+from provisioner.report.outcome_lines import LEVELS, OutcomeLines
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 _FAR = 0.1
-
-_ALIKE = 20
-"""Rows with one error code that are each worth a warning; the summary counts all."""
-
-_LEVELS = {
-    Verdict.CREATED: logging.DEBUG,
-    Verdict.RETRYABLE: logging.DEBUG,
-    Verdict.REFUSED: logging.WARNING,
-    Verdict.AMBIGUOUS: logging.WARNING,
-    Verdict.FATAL: logging.ERROR,
-}
-_TITLES = {
-    Verdict.CREATED: "session created",
-    Verdict.RETRYABLE: "call to be retried",
-    Verdict.REFUSED: "call refused",
-    Verdict.AMBIGUOUS: "call ambiguous",
-    Verdict.FATAL: "call refused for other rows, too",
-}
 
 
 def event_logger(logger: FilteringBoundLogger) -> EventSink:
@@ -64,8 +46,8 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     Single calls that went well are debug lines, rows that failed or are in doubt warnings, what
     ends the run an error.
     """
-    told = {verdict for verdict, level in _LEVELS.items() if logger.is_enabled_for(level)}
-    unrecorded, breaker, outcomes = _Unrecorded(), _BreakerLines(), _OutcomeLines()
+    told = {verdict for verdict, level in LEVELS.items() if logger.is_enabled_for(level)}
+    unrecorded, breaker, outcomes = _Unrecorded(), _BreakerLines(), OutcomeLines()
     tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
         RunStarted: unrecorded.begin,
         OutcomeUnrecorded: unrecorded,
@@ -93,48 +75,6 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
             tellers[type(event)](logger, event)
 
     return log
-
-
-class _OutcomeLines:
-    """One line a row, but what befalls many rows alike is a warning for the first of them only."""
-
-    def __init__(self) -> None:
-        self._alike = Counter[tuple[Verdict, str | None]]()
-
-    def __call__(self, logger: FilteringBoundLogger, event: OutcomeRecorded) -> None:
-        outcome = event.outcome
-        gave_up = outcome.verdict is Verdict.RETRYABLE and event.state is JobState.FAILED
-        level = logging.WARNING if gave_up else _LEVELS[outcome.verdict]
-        if level != logging.WARNING:
-            _outcome(logger, event, level, _TITLES[outcome.verdict])
-            return
-        kind = outcome.verdict, outcome.error_code
-        self._alike[kind] += 1
-        title = "row given up" if gave_up else _TITLES[outcome.verdict]
-        loud = self._alike[kind] <= _ALIKE
-        _outcome(logger, event, level if loud else logging.INFO, title)
-        if self._alike[kind] == _ALIKE:
-            logger.warning("more of these are told at info only", error_code=outcome.error_code)
-
-
-def _outcome(logger: FilteringBoundLogger, event: OutcomeRecorded, level: int, title: str) -> None:
-    outcome = event.outcome
-    facts = {
-        "status": outcome.status,
-        "error_code": outcome.error_code,
-        "message": outcome.message,
-        "request_id": outcome.request_id,
-        "throttled": outcome.throttled or None,
-        "retry_in": event.retry_in and round(event.retry_in, 3),
-    }
-    logger.log(
-        level,
-        title,
-        job_key=event.job_key,
-        attempt=event.attempt,
-        latency=round(event.latency, 3),
-        **{name: value for name, value in facts.items() if value is not None},
-    )
 
 
 class _Unrecorded:
