@@ -2,7 +2,7 @@
 
 make bench                            all of it, less than 12 minutes on two cores
 make bench QUICK=1                    less than 3
-python -m benchmarks --only peers     one part: peers, conditions, scaling
+python -m benchmarks --only peers     one part: startup, peers, conditions, scaling
 """
 
 from __future__ import annotations
@@ -20,12 +20,19 @@ from benchmarks.compare import Comparison, compare
 from benchmarks.conditions import conditions_page
 from benchmarks.pages import comparison_head, comparison_page, comparison_picture
 from benchmarks.scaling import Size, scaling_page
+from benchmarks.startup import startup_page
 
 _ROOT = Path(__file__).parents[1]
 RESULTS = {False: _ROOT / "benchmarks/results", True: _ROOT / "out/benchmarks"}
 """Where results go, by whether they are quick ones."""
 
 _TABLE = re.compile(r"(?<=<!-- make bench writes this -->\n).*?(?=<!-- so far -->)", re.DOTALL)
+
+
+def startup(folder: Path, *, quick: bool) -> None:
+    """The time until the first call."""
+    page = startup_page(folder, rounds=5 if quick else 15)
+    write_result("startup.md", page, quick=quick)
 
 
 def peers(folder: Path, *, quick: bool) -> None:
@@ -67,6 +74,7 @@ def write_result(name: str, text: str, *, quick: bool) -> None:
 
 
 PARTS: dict[str, Callable[..., None]] = {
+    "startup": startup,
     "peers": peers,
     "conditions": conditions,
     "scaling": scaling,

@@ -15,6 +15,8 @@ _LOOK_EVERY = 0.02
 _PATIENCE = 900.0
 _CORES = sorted(os.sched_getaffinity(0))
 CLIENT_CORE, SERVER_CORE = _CORES[0], _CORES[-1]
+_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Byte code is kept, as pip leaves it, whatever the surroundings say."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,7 +64,7 @@ def cost_of(
                 stdout=out,
                 stderr=err,
                 cwd=folder,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **_INSTALLED, **(environment or {})},
             )
         cpu, memory = _watch(process)
         seconds = time.perf_counter() - began

@@ -16,6 +16,7 @@ from botocore.credentials import ReadOnlyCredentials
 from provisioner.errors import ConfigurationError, CredentialsError, ProvisionerError
 from provisioner.gateway.classification import CREDENTIALS_ERRORS, short
 from provisioner.gateway.endpoint import check_endpoint, is_loopback
+from provisioner.gateway.models import find_models_fast
 from provisioner.gateway.transport import OneRequestSession
 from provisioner.settings import ServiceSettings
 
@@ -127,6 +128,7 @@ async def _open_session(settings: ServiceSettings) -> tuple[aioboto3.Session, Cr
     """A session whose chain has credentials, or placeholders for a loopback endpoint."""
     loopback = _at_loopback(settings)
     core = get_session()
+    find_models_fast(core)
     if loopback:
         # Asking a virtual machine's metadata service takes seconds where there is none.
         core.get_component("credential_provider").remove("iam-role")

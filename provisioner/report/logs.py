@@ -1,13 +1,14 @@
 """Log lines: structlog events on one stream, phone numbers masked.
 
-structlog is imported when logging is configured: that takes a third of a second, which `--help`
-need not pay.
+structlog is imported when logging is configured: `--help` need not pay for it.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import MutableMapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from provisioner.report.stream import ForgivingStream
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor
 
 _DIGEST = re.compile(r"[0-9a-f]{32,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TRACEBACKS = ("rich.console", "rich.traceback")
 _HARMLESS = (bool, int, float, type(None))
 
 
@@ -32,8 +34,7 @@ def configure_logging(
     `format` is `console`, `json`, or `auto`: JSON unless the stream is a terminal. `colors` None
     means on a terminal. Loggers of other libraries are left alone.
     """
-    import structlog  # noqa: PLC0415 - slow to import
-
+    structlog = _structlog()
     terminal = stream.isatty()
     as_json = format == "json" or (format == "auto" and not terminal)
     processors: list[Processor] = [
@@ -49,6 +50,18 @@ def configure_logging(
         "FilteringBoundLogger",
         structlog.wrap_logger(lines, processors=processors, wrapper_class=wrapper),
     )
+
+
+def _structlog() -> ModuleType:
+    """structlog, kept from loading rich, whose tracebacks nobody asks for: half of its import."""
+    absent: dict[str, Any] = dict.fromkeys(name for name in _TRACEBACKS if name not in sys.modules)
+    sys.modules.update(absent)
+    try:
+        import structlog  # noqa: PLC0415 - slow to import
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return structlog
 
 
 def masked(
