@@ -102,10 +102,11 @@ def enrol(
             max_rows=_unless_limited(settings),
         )
         campaign = admit(core, source, new_campaign(settings, source), policy, on_problem)
-    code = settings.retry_failed
-    again = 0 if code is None else core.failed(campaign.id, code)
-    pending = core.reader().counts(campaign.id).get(JobState.PENDING, 0)
-    refuse_too_many(pending + again, _unless_limited(settings))
+    code, most = settings.retry_failed, _unless_limited(settings)
+    if most is not None:
+        again = 0 if code is None else core.failed(campaign.id, code)
+        pending = core.reader().counts(campaign.id).get(JobState.PENDING, 0)
+        refuse_too_many(pending + again, most)
     if code is not None:
         core.requeue_failed(campaign.id, code)
     return campaign

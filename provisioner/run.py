@@ -81,8 +81,8 @@ async def provision(
     stop = stop or anyio.Event()
     ending = Stop(stop)
     deadline = deadline_watch(settings, tally, ending, SystemClock().time())
-    halt = HaltWatch(settings.halt, ending)
-    emit = each_of(tally, on_event or _ignore, halt, deadline or _ignore)
+    halt = HaltWatch(settings.halt, ending) if settings.halt else None
+    emit = each_of(tally, on_event, halt, deadline)
     with SqliteLedger(ledger_path(settings.ledger)) as core:
         campaign = await anyio.to_thread.run_sync(
             enrol, core, settings, on_problem or _ignore, stop.is_set

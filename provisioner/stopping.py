@@ -56,7 +56,7 @@ class HaltWatch:
 
     def __call__(self, event: Event) -> None:
         """Judge what a call came to."""
-        if self._rules and isinstance(event, OutcomeRecorded):
+        if isinstance(event, OutcomeRecorded):
             self._sample = self._sample.with_call(event.outcome, event.state)
             if broken := breach(self._rules, self._sample):
                 self._stop.now(f"halted by {broken}", _halted(broken))

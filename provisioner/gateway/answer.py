@@ -15,6 +15,7 @@ from provisioner.gateway.post import Reply
 from provisioner.job import Outcome, Verdict
 from provisioner.session import ConnectorProxy, Session, SessionPage
 
+_CREATED = int(HTTPStatus.CREATED)
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
@@ -44,7 +45,7 @@ def decoded(reply: Reply) -> Outcome | None:
     """As `created`, of a plain 201; None for every other answer, and for what is odd in it."""
     headers = reply.headers
     request_id = headers.get("x-amzn-requestid", headers.get("x-amz-request-id"))
-    if reply.status != HTTPStatus.CREATED or not (request_id or "").isascii():
+    if reply.status != _CREATED or not (request_id or "").isascii():
         return None
     try:
         session = _ANSWERS.decode(reply.content).session
@@ -52,9 +53,7 @@ def decoded(reply: Reply) -> Outcome | None:
         return None
     if not session.proxy_session_id or not _has_plain_times(session):
         return None
-    return Outcome(
-        verdict=Verdict.CREATED, session=session, status=HTTPStatus.CREATED, request_id=request_id
-    )
+    return Outcome(verdict=Verdict.CREATED, session=session, status=_CREATED, request_id=request_id)
 
 
 def connector_proxy(parsed: Mapping[str, Any]) -> ConnectorProxy | None:

@@ -13,6 +13,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from provisioner.gateway.time_limit import TimeLimit
+
 _INFORMATIONAL = range(100, 200)
 _UPGRADE = 101
 
@@ -38,8 +40,8 @@ class PooledPost:
     Cookies, redirects, compression and long bodies are what it leaves out, and proxies: the
     connections of a session that uses one are of no use here.
 
-    `patience` bounds a call in seconds: the session's own timeouts count the time between bytes,
-    which a trickling answer never exhausts.
+    The session's time for reading bounds the whole answer, not the time between bytes, which a
+    trickling one never exhausts; `patience`, in seconds, what it takes to be connected.
 
     Raises:
         ValueError: a header cannot be sent.
@@ -56,7 +58,8 @@ class PooledPost:
     ) -> None:
         self._connector = cast("aiohttp.BaseConnector", session.connector)
         self._timeout = session.timeout
-        self._patience = patience
+        self._connecting = TimeLimit(patience)
+        self._answering = TimeLimit(session.timeout.sock_read)
         self._request = aiohttp.ClientRequest(
             "POST",
             url,
@@ -70,15 +73,16 @@ class PooledPost:
     async def send(self, varying: Mapping[str, str], body: bytes) -> Reply:
         """One request; its answer. Raises aiohttp's errors, and TimeoutError."""
         message = (self._head % varying).encode() + body
-        async with asyncio.timeout(self._patience):
+        with self._connecting:
             connection = await self._connect()
-            try:
+        try:
+            with self._answering:
                 reply = await self._exchange(connection, message)
-            except BaseException:
-                connection.close()
-                raise
-            connection.release()
-            return reply
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return reply
 
     async def _connect(self) -> Connection:
         try:
@@ -89,11 +93,8 @@ class PooledPost:
 
     async def _exchange(self, connection: Connection, message: bytes) -> Reply:
         protocol = cast("ResponseHandler", connection.protocol)
-        protocol.set_response_params(
-            read_until_eof=True, auto_decompress=False, read_timeout=self._timeout.sock_read
-        )
+        protocol.set_response_params(read_until_eof=True, auto_decompress=False)
         cast("asyncio.Transport", connection.transport).write(message)
-        protocol.start_timeout()
         try:
             head, payload = await protocol.read()
             while head.code in _INFORMATIONAL and head.code != _UPGRADE:

@@ -46,9 +46,11 @@ class BackoffPolicy:
 
     def delay(self, outcome: Outcome, attempts: int, *, counted: int | None = None) -> float | None:
         """Seconds until the next attempt after `attempts` of this run; None: no more."""
+        if outcome.verdict is not Verdict.RETRYABLE:
+            return None
         state = RetryCallState(self._retrying, None, (), {})
         state.attempt_number = attempts if counted is None else counted
-        if outcome.verdict is not Verdict.RETRYABLE or self._stop(state):
+        if self._stop(state):
             return None
         state.attempt_number = attempts
         asked = min(outcome.retry_after or 0.0, LONGEST_RETRY_AFTER)

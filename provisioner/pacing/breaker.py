@@ -35,6 +35,8 @@ class Sign(Enum):
 
 def sign_of(outcome: Outcome) -> Sign:
     """A refusal of one row shows a service that is well; a 429 one that is busy, not sick."""
+    if outcome.verdict is Verdict.CREATED and outcome.answered:
+        return Sign.WELL
     if outcome == TOO_LATE or outcome.verdict is Verdict.FATAL:
         return Sign.NOTHING
     if outcome.throttled:
@@ -94,8 +96,11 @@ class CircuitBreaker:
 
     def given_up(self, now: float) -> Outcome | None:
         """Why no more calls are to be made, as the last failure turned fatal; None to go on."""
-        seconds, ailment = self._ailment.seconds(now), self._ailment
-        if ailment.last is None or seconds < self._give_up or ailment.calls < PROOF:
+        ailment = self._ailment
+        if ailment.last is None or ailment.calls < PROOF:
+            return None
+        seconds = ailment.seconds(now)
+        if seconds < self._give_up:
             return None
         throttled = self.open_until is None and ailment.throttles > ailment.calls / 2
         told = filter(None, (f"no call went well for {seconds:.0f} s", ailment.last.message))
