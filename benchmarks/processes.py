@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _LOOK_EVERY = 0.02
-_PATIENCE = 900.0
+_PATIENCE = 1800.0
 _CORES = sorted(os.sched_getaffinity(0))
 CLIENT_CORE, SERVER_CORE = _CORES[0], _CORES[-1]
 _INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}

@@ -129,12 +129,13 @@ async def _open_session(settings: ServiceSettings) -> tuple[aioboto3.Session, Cr
     loopback = _at_loopback(settings)
     core = get_session()
     find_models_fast(core)
-    if loopback:
-        # Asking a virtual machine's metadata service takes seconds where there is none.
-        core.get_component("credential_provider").remove("iam-role")
     session = aioboto3.Session(
         botocore_session=core, profile_name=settings.profile, region_name=settings.region
     )
+    if loopback:
+        # Asking a virtual machine's metadata service takes seconds where there is none. Only now:
+        # the chain is made for the profile that the session has when it is first asked for.
+        core.get_component("credential_provider").remove("iam-role")
     if loopback and session.region_name is None:
         core.set_config_variable("region", LOOPBACK_REGION)
     if await session.get_credentials() is None:
