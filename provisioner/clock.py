@@ -20,15 +20,10 @@ _HELD = 0.0001
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks: `time` is the wall's, epoch seconds; `monotonic` never steps back."""
 
-    def time(self) -> float:
-        """Wall clock, epoch seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never step back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
         """Return after at least `seconds`; cancellable.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import msgspec
 
@@ -31,7 +33,7 @@ class Engine:
         self._emit = emit
         self._width = lane.connections
         self._most = lane.most
-        self._connections = anyio.Semaphore(lane.connections, fast_acquire=True)
+        self._connections = asyncio.Semaphore(lane.connections)
         self._scope: anyio.CancelScope | None = None
         self.unusable: dict[str, str] = {}
         self._draining = False

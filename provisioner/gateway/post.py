@@ -107,7 +107,7 @@ class PooledPost:
                 message=error.message,
                 headers=error.headers,
             ) from error
-        content = await payload.read()
+        content = payload.read_nowait() if payload.is_eof() else await payload.read()
         return Reply(self._request.url, head.code, head.headers, head.raw_headers, content)
 
 
