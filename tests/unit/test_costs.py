@@ -20,7 +20,7 @@ from provisioner.ledger import GroupCommitLedger
 FEW, MANY = 50, 150
 STATEMENTS_PER_CALL = {"BEGIN": 2, "COMMIT": 2, "INSERT": 1, "UPDATE": 3}
 EVENTS_PER_CALL = {"CallSent": 1, "OutcomeRecorded": 1}
-FUNCTION_CALLS_PER_JOB = 395
+FUNCTION_CALLS_PER_JOB = 465
 TOLERANCE = 1.1
 
 
@@ -107,6 +107,20 @@ async def test_one_commit_serves_every_job_that_is_waiting_for_it(tmp_path):
             held.set()
     assert len(jobs) == MANY
     assert len(commits) == 1
+
+
+async def test_a_job_that_is_alone_waits_for_no_other(tmp_path):
+    pipeline, commits = Pipeline(tmp_path, FEW), []
+    with pipeline.core as core:
+        pipeline.enrol()
+        async with GroupCommitLedger(core) as ledger:
+            jobs = await ledger.claim(3)
+            core._connection.set_trace_callback(
+                lambda sql: commits.append(sql) if sql == "COMMIT" else 0
+            )
+            for job in jobs:
+                await ledger.open_attempt(job)
+    assert len(commits) == len(jobs)
 
 
 @pytest.mark.parametrize(
