@@ -1,4 +1,4 @@
-"""botocore's data files, read without two detours that cost every start a twelfth of a second."""
+"""botocore's data files, read without two detours that every start pays for."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def configure_logging(
 
 
 def _structlog() -> ModuleType:
-    """structlog, kept from loading rich, whose tracebacks nobody asks for: half of its import."""
+    """structlog, kept from loading rich, most of its import, whose tracebacks nobody asks for."""
     absent: dict[str, Any] = dict.fromkeys(name for name in _TRACEBACKS if name not in sys.modules)
     sys.modules.update(absent)
     try:

@@ -1,4 +1,4 @@
-"""What a start need not load, it does not: each of these costs it a tenth of a second or more."""
+"""What a start need not load, it does not."""
 
 import subprocess
 import sys
