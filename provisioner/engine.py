@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import anyio
 import msgspec
 
@@ -33,7 +31,7 @@ class Engine:
         self._emit = emit
         self._width = lane.connections
         self._most = lane.most
-        self._connections = asyncio.Semaphore(lane.connections)
+        self._connections = anyio.Semaphore(lane.connections, fast_acquire=True)
         self._scope: anyio.CancelScope | None = None
         self.unusable: dict[str, str] = {}
         self._draining = False
