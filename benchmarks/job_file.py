@@ -21,7 +21,15 @@ AREAS = {
 }  # fmt: skip
 REGIONS = {"US": "us-east-1", "CA": "ca-central-1"}
 AMERICAN = [(f"+1{area}555{line:04d}", area) for line in range(100, 200) for area in AREAS]
-BRITISH = [f"{prefix}{line:03d}" for line in range(1000) for prefix in ("+442079460", "+447700900")]
+BRITISH = [
+    f"{prefix}{line:03d}"
+    for prefixes in (
+        ("+442079460", "+447700900"),
+        ("+441134960", "+441144960", "+441154960", "+441164960"),
+    )
+    for line in range(1000)
+    for prefix in prefixes
+]
 OTHERS = BRITISH + [number for number, _ in AMERICAN]
 ROWS_MAXIMUM = len(AMERICAN) * len(BRITISH)
 CAPABILITIES = ("Voice|SMS", "Voice", "SMS")
