@@ -35,7 +35,7 @@ class SqliteReader:
         self, connection: sqlite3.Connection, in_flight: JobState = JobState.IN_FLIGHT
     ) -> None:
         self._connection = connection
-        self._in_flight = in_flight
+        self._told = {state.value: state for state in JobState} | {JobState.IN_FLIGHT: in_flight}
 
     def campaigns(self) -> list[CampaignRecord]:
         """All of them, oldest first."""
@@ -50,7 +50,7 @@ class SqliteReader:
         found = self._connection.execute(SQL["counts"], {"campaign_id": campaign_id})
         counts: Counter[JobState] = Counter()
         for state, count in found:
-            counts[self._told(state)] += count
+            counts[self._told[state]] += count
         return dict(counts)
 
     def calls(self, campaign_id: int) -> CallCounts:
@@ -85,9 +85,6 @@ class SqliteReader:
         row = self._connection.execute(SQL["last_run"], {"campaign_id": campaign_id}).fetchone()
         return row[0].encode() if row else None
 
-    def _told(self, state: str) -> JobState:
-        return self._in_flight if state == JobState.IN_FLIGHT else JobState(state)
-
     def _row_result(self, row: tuple[Any, ...]) -> RowResult:
         (
             number,
@@ -102,7 +99,8 @@ class SqliteReader:
             request_id,
             problem,
         ) = row
-        at = self._told(state)
+        at = self._told[state]
+        created = at is JobState.CREATED
         return RowResult(
             number=number,
             cells=cells,
@@ -111,8 +109,8 @@ class SqliteReader:
             request=_REQUESTS.decode(request) if request else None,
             session_json=session.encode() if session else None,
             attempts=attempts,
-            error_code=None if at is JobState.CREATED else _CODES.get(at, code),
-            error_message=None if at is JobState.CREATED else problem or _message(at, message),
+            error_code=None if created else _CODES.get(at, code),
+            error_message=None if created else problem or _message(at, message),
             request_id=request_id,
         )
 

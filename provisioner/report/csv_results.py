@@ -54,7 +54,8 @@ class CsvResults:
         own = self._cells(row.cells)
         width = len(self._columns)
         own[width:width] = [""] * (width - len(own)) + [
-            "" if value is None else str(value) for value in record(row)
+            value if type(value) is str else "" if value is None else str(value)
+            for value in record(row)
         ]
         self._lines.add(own)
 
