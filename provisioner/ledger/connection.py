@@ -15,6 +15,9 @@ MEDDLED = "was the ledger edited by hand, or by another program?"
 """What to look into when a ledger holds what the product never writes."""
 
 _CACHE_KIB = 65_536
+_PAGE_BYTES = 8_192
+"""Of a new ledger: half as many pages to write for a job file as with SQLite's own 4,096."""
+
 _BUSY_SECONDS = 10.0
 _SQLITE_SCHEME = "sqlite:///"
 
@@ -133,6 +136,7 @@ def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
         check_same_thread=False,
         uri=uri,
     )
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 

@@ -15,7 +15,8 @@ CREATE TABLE campaigns (
 
 -- Every row of the job file, those turned away included (they have a problem and no request).
 -- Rows of an older `recording` than the campaign's are gone from its file.
--- `fingerprint` leads from a listed session to the jobs it may belong to.
+-- `fingerprint` leads from a listed session to the jobs it may belong to; its index costs as much as
+-- the rest of an insertion, so that only a ledger's first listing makes it (`index_fingerprints`).
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY,
     campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
@@ -39,7 +40,6 @@ CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
 CREATE UNIQUE INDEX jobs_identity ON jobs (campaign_id, key) WHERE problem IS NULL;
 CREATE INDEX jobs_unsettled ON jobs (campaign_id, state, id)
     WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review';
-CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint) WHERE fingerprint IS NOT NULL;
 
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,

@@ -121,6 +121,8 @@ def _question(*row: Any) -> Question:  # noqa: ANN401  # SQLite's columns
 
 
 def _begin_listing(core: SqliteLedger) -> None:
+    with core.transaction():
+        core.execute("index_fingerprints", {})
     core.prepare(LISTING_SCHEMA)
     core.execute("want_ambiguous", {})
     core.execute("want_suspects", {})

@@ -1,3 +1,6 @@
+-- name: index_fingerprints
+CREATE INDEX IF NOT EXISTS jobs_by_fingerprint ON jobs (fingerprint) WHERE fingerprint IS NOT NULL
+
 -- name: reopen_reviewed
 UPDATE jobs SET state = 'ambiguous' WHERE campaign_id = :campaign_id AND state = 'needs_review'
 

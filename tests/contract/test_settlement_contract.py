@@ -192,6 +192,7 @@ async def test_a_deed_that_fails_fails_nobody_else(core: SqliteLedger) -> None:
 def test_a_scan_is_matched_without_reading_every_job_or_attempt(statement: str) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA + LISTING_SCHEMA)
+        connection.execute(SQL["index_fingerprints"])
         plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[statement]}", {"campaign_id": 1})
         steps = {step for *_, step in plan}
     every = {
