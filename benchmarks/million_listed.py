@@ -24,6 +24,7 @@ from typing import Any
 
 from provisioner.audit import Auditor
 from provisioner.clock import SystemClock
+from provisioner.entry import Entry, entry
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.lane import Lane
@@ -116,7 +117,7 @@ def record(core: SqliteLedger, rows: int) -> None:
         core.select(intake.commit(Layout(format="csv")).id)
 
 
-def _row(number: int) -> Row:
+def _row(number: int) -> Entry:
     key = f"k{number}"
     request = SessionRequest(
         voice_connector_id=CONNECTOR,
@@ -124,7 +125,7 @@ def _row(number: int) -> Row:
         capabilities=("Voice",),
         name=session_name("night", key),
     )
-    return Row(number=number, line=number, cells="[]", key=key, request=request)
+    return entry(Row(number=number, line=number, cells="[]", key=key, request=request))
 
 
 async def doubt(ledger: GroupCommitLedger) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain, islice
 from typing import TypeAlias
 
 import msgspec
 
+from provisioner.entry import Entry
 from provisioner.errors import InputRefusedError, StoppedError, TooManyRowsError
-from provisioner.job import Problem, Row
+from provisioner.job import Problem
 from provisioner.ports import Intake, Registry, Source
 from provisioner.readahead import ReadAhead
 from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
-from provisioner.session import session_name
 
-_ROWS_AT_ONCE = 2_048
+_BLOCKS_AT_ONCE = 4
 _BATCHES_AHEAD = 2
 
 ProblemSink: TypeAlias = Callable[[Problem], None]
@@ -33,10 +33,10 @@ class IntakePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stoppable:
-    """A source that gives no further row once `stopped`.
+    """A source that gives no further entry once `stopped`.
 
     Raises:
-        StoppedError: from `rows`.
+        StoppedError: from `entries`.
     """
 
     def __init__(self, source: Source, stopped: Callable[[], bool]) -> None:
@@ -45,15 +45,15 @@ class Stoppable:
         self.name = source.name
         self.sha256 = source.sha256
 
-    def rows(self) -> Iterator[Row]:
+    def entries(self, campaign: str) -> Iterator[list[Entry]]:
         """The source's."""
-        for row in self._source.rows():
+        for entries in self._source.entries(campaign):
             if self._stopped():
                 raise StoppedError(
                     f"stopped while {self.name} was being recorded; nothing was recorded or sent",
                     hint="run the same command again",
                 )
-            yield row
+            yield entries
 
     def layout(self) -> Layout:
         """The source's."""
@@ -105,13 +105,13 @@ def judge(
 
 
 def record(source: Source, intake: Intake, campaign_name: str, on_problem: ProblemSink) -> Recorded:
-    """Add every row of a source to an intake, named; the tally in rows."""
-    with ReadAhead(_batches(source.rows(), campaign_name), _BATCHES_AHEAD) as batches:
-        for rows in batches:
-            for row in rows:
-                for problem in row.problems:
+    """Add every row of a source to an intake; the tally in rows."""
+    with ReadAhead(_batches(source.entries(campaign_name)), _BATCHES_AHEAD) as batches:
+        for entries in batches:
+            for each in entries:
+                for problem in each.problems:
                     on_problem(problem)
-            for problem in intake.add(rows):
+            for problem in intake.add(entries):
                 on_problem(problem)
     return intake.recorded()
 
@@ -163,15 +163,7 @@ def _changed(known: CampaignRecord, recorded: Recorded) -> InputRefusedError:
     )
 
 
-def _named(row: Row, campaign_name: str) -> Row:
-    """The row with a Name that finds its session again, unless it brings its own."""
-    if row.request is None or row.key is None or row.request.name:
-        return row
-    name = session_name(campaign_name, row.key)
-    return msgspec.structs.replace(row, request=msgspec.structs.replace(row.request, name=name))
-
-
-def _batches(rows: Iterable[Row], campaign_name: str) -> Generator[list[Row]]:
-    stream = iter(rows)
-    while batch := [_named(row, campaign_name) for row in islice(stream, _ROWS_AT_ONCE)]:
+def _batches(entries: Iterator[list[Entry]]) -> Generator[list[Entry]]:
+    """Few enough statements, each of many rows."""
+    while batch := list(chain.from_iterable(islice(entries, _BLOCKS_AT_ONCE))):
         yield batch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
-from provisioner.job import Attempt, Job, JobState, Outcome, Problem, Row
+from provisioner.entry import Entry
+from provisioner.job import Attempt, Job, JobState, Outcome, Problem
 from provisioner.record import (
     CallCounts,
     CampaignRecord,
@@ -38,7 +39,7 @@ class Source(Protocol):
 
     Raises:
         InputMissingError: at construction, when it cannot be opened.
-        InputRefusedError: from `rows`, for what makes the whole file unusable (no header).
+        InputRefusedError: from `entries`, for what makes the whole file unusable (no header).
     """
 
     name: str
@@ -46,11 +47,14 @@ class Source(Protocol):
     sha256: str
     """Of the file's bytes, hexadecimal; known before the first row is read."""
 
-    def rows(self) -> Iterator[Row]:
-        """Every row in file order, invalid ones with their problems."""
+    def entries(self, campaign: str) -> Iterator[list[Entry]]:
+        """Every row in file order, by the hundred; invalid ones with their problems.
+
+        A row without a Name gets one that finds its session again: of its campaign and its key.
+        """
 
     def layout(self) -> Layout:
-        """Valid once `rows` is exhausted (CSV: once it has begun)."""
+        """Valid once `entries` is exhausted."""
 
 
 class Intake(Protocol):
@@ -65,7 +69,7 @@ class Intake(Protocol):
     def __exit__(self, *_: object) -> None:
         """Undo what was not committed."""
 
-    def add(self, rows: Sequence[Row]) -> Sequence[Problem]:
+    def add(self, rows: Sequence[Entry]) -> Sequence[Problem]:
         """Record rows; return the problems that only the whole file shows (a reused `job_id`).
 
         A row whose identity the file has had before is recorded as a duplicate. A job of an

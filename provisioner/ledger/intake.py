@@ -7,20 +7,19 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
-from provisioner.job import JobState, Problem, Row
+from provisioner.entry import Entry
+from provisioner.job import JobState, Problem
 from provisioner.ledger.clashes import Clash, Known, clash
 from provisioner.ledger.connection import writing
-from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.reader import SqliteReader
 from provisioner.ledger.statements import SQL
 from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
-from provisioner.session import SessionRequest, mask_numbers
+from provisioner.session import mask_numbers
 
 _encode = msgspec.json.Encoder().encode
 _ROWS_AT_ONCE = 2_048
@@ -57,14 +56,15 @@ class SqliteIntake:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def add(self, rows: Sequence[Row]) -> list[Problem]:
+    def add(self, rows: Sequence[Entry]) -> list[Problem]:
         """Record rows; return the problems that only the whole file shows."""
         with writing(self._path):
-            jobs = [self._job(row, row.request) for row in rows if row.request is not None]
+            jobs = [row for row in rows if row.request is not None]
             new = self._insert(jobs)
             self._tally["new"] += new
-            self._turn_away(row for row in rows if row.request is None)
-            return self._resolve(rows) if new < len(jobs) else []
+            if len(jobs) < len(rows):
+                self._turn_away(row for row in rows if row.request is None)
+            return self._resolve(jobs) if new < len(jobs) else []
 
     def recorded(self) -> Recorded:
         """The tally so far."""
@@ -129,34 +129,31 @@ class SqliteIntake:
         if before.format == "csv" and before.columns != layout.columns:
             self._execute("name_cells", columns=_encode(before.columns).decode())
 
-    def _job(self, row: Row, request: SessionRequest) -> tuple[object, ...]:
-        self._connectors.add(request.voice_connector_id)
-        mark = fingerprint(request.name, request.participants)
-        return (row.number, row.key, _encode(request).decode(), mark, row.cells)
-
-    def _insert(self, jobs: Sequence[tuple[object, ...]]) -> int:
+    def _insert(self, jobs: Sequence[Entry]) -> int:
         """How many of the jobs are new; in few statements, each as long as a power of two."""
+        self._connectors.update(job.connector for job in jobs if job.connector)
         inserted = start = 0
         while rest := len(jobs) - start:
             rows = min(_ROWS_AT_ONCE, 1 << rest.bit_length() - 1)
-            columns = [self._last_before, self._id, self._recording]
-            columns += chain.from_iterable(jobs[start : start + rows])
+            columns: list[object] = [self._last_before, self._id, self._recording]
+            for job in jobs[start : start + rows]:
+                columns += (job.number, job.key, job.request, job.fingerprint, job.cells)
             inserted += self._connection.execute(_insertion(rows), columns).rowcount
             start += rows
         return inserted
 
-    def _turn_away(self, rows: Iterable[Row]) -> None:
+    def _turn_away(self, rows: Iterable[Entry]) -> None:
         for row in rows:
             self._tally["rejected"] += 1
             self._keep(row, JobState.REJECTED, _texts(row.problems))
 
-    def _keep(self, row: Row, state: JobState, why: str) -> None:
+    def _keep(self, row: Entry, state: JobState, why: str) -> None:
         """Keep a row that is no job, and why it is none."""
         about = (self._last_before + row.number, self._id, row.number, row.key, state)
         columns = (*about, self._recording, why, row.cells)
         self._connection.execute(SQL["insert_turned_away"], columns)
 
-    def _resolve(self, rows: Sequence[Row]) -> list[Problem]:
+    def _resolve(self, rows: Sequence[Entry]) -> list[Problem]:
         """What becomes of those rows of a batch whose identity was taken; their problems."""
         known = self._jobs_with_keys([row.key for row in rows if row.key is not None])
         problems: list[Problem] = []
@@ -166,18 +163,17 @@ class SqliteIntake:
             earlier = known[row.key]
             if (earlier.recording, earlier.number) == (self._recording, row.number):
                 continue
-            text = _encode(row.request).decode()
-            kind = clash(text, earlier, self._recording)
+            kind = clash(row.request, earlier, self._recording)
             if kind is Clash.REUSED:
                 problems.append(self._reused(row, earlier))
-            self._settle(kind, row, row.request, earlier)
+            self._settle(kind, row, earlier)
             if kind in {Clash.SEEN_AGAIN, Clash.CORRECTED}:
                 known[row.key] = msgspec.structs.replace(
-                    earlier, recording=self._recording, number=row.number, request=text
+                    earlier, recording=self._recording, number=row.number, request=row.request
                 )
         return problems
 
-    def _settle(self, kind: Clash, row: Row, request: SessionRequest, earlier: Known) -> None:
+    def _settle(self, kind: Clash, row: Entry, earlier: Known) -> None:
         match kind:
             case Clash.SEEN_AGAIN:
                 self._tally["same"] += 1
@@ -186,7 +182,7 @@ class SqliteIntake:
                 self._tally["new"] += 1
                 self._corrected += 1
                 self._connection.execute(SQL["forget_job"], (earlier.id,))
-                self._insert([self._job(row, request)])
+                self._insert([row])
             case Clash.DUPLICATE:
                 self._tally["duplicates"] += 1
                 why = f"the same job as row {earlier.number}, which counts"
@@ -195,7 +191,7 @@ class SqliteIntake:
                 self._tally["rejected"] += 1
                 self._keep(row, JobState.REJECTED, self._reused(row, earlier).message)
 
-    def _again(self, row: Row, earlier: Known) -> None:
+    def _again(self, row: Entry, earlier: Known) -> None:
         self._connection.execute(
             SQL["seen_again"], (row.number, self._recording, row.cells, earlier.id)
         )
@@ -208,7 +204,7 @@ class SqliteIntake:
         found = self._execute("jobs_with_keys", keys=_encode(keys).decode())
         return {row[0]: _known(*row[1:]) for row in found}
 
-    def _reused(self, row: Row, earlier: Known) -> Problem:
+    def _reused(self, row: Entry, earlier: Known) -> Problem:
         where = (
             f"on row {earlier.number}"
             if earlier.recording == self._recording

@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from provisioner.entry import fingerprint
 from provisioner.job import Job
-from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.sqlite import SqliteLedger
 from provisioner.ledger.statements import LISTING_SCHEMA
 from provisioner.rulings import STATE_AFTER, Decision, Question, Ruling, Stray, Unsent, created_at

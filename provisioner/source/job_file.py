@@ -6,14 +6,18 @@ from functools import partial
 from itertools import dropwhile, islice
 from pathlib import Path
 
+import msgspec
+
+from provisioner.entry import Entry, entry
 from provisioner.errors import ConfigurationError, InputMissingError, InputRefusedError
 from provisioner.job import Row
 from provisioner.record import Layout
 from provisioner.settings import InputSettings
+from provisioner.source.apart import LARGE, EntriesApart, Reading
 from provisioner.source.csv_header import DELIMITERS, read_header
 from provisioner.source.csv_rows import CsvRows
 from provisioner.source.decoding import BOM_LENGTH, check_encoding, decoded, detect_encoding
-from provisioner.source.input import STANDARD_INPUT, open_input
+from provisioner.source.input import STANDARD_INPUT, Input, open_input
 from provisioner.source.jsonl_rows import JsonlRows
 from provisioner.source.lines import Lines
 from provisioner.source.validation import Validator
@@ -30,26 +34,38 @@ _FORMAT_OF = {
 }
 _TABS_FIRST = ("\t", *DELIMITERS)
 _LINES_SNIFFED = 10
+_ROWS_AT_ONCE = 512
 
 
 class JobFile:
     """The `Source` port over a file or standard input."""
 
-    def __init__(self, settings: InputSettings) -> None:
+    def __init__(self, settings: InputSettings, opened: Input | None = None) -> None:
+        self._settings = settings
         self._format = _format(settings)
         check_encoding(settings.encoding)
-        self._encoding = settings.encoding
         self._validator = Validator(settings.defaults)
-        self._input = open_input(settings.path)
+        self._input = opened or open_input(settings.path)
         self.name = self._input.name
         self.sha256 = self._input.sha256
         self._layout: Callable[[], Layout] = _no_layout
         weakref.finalize(self, self._input.stream.close)
 
+    def entries(self, campaign: str) -> Iterator[list[Entry]]:
+        """See the port; the file can be read once."""
+        size, _ = self._input.stamp
+        return self.entries_here(campaign) if size < LARGE else self._entries_apart(campaign)
+
+    def entries_here(self, campaign: str) -> Iterator[list[Entry]]:
+        """The same, read by this process whatever the size."""
+        rows = self.rows()
+        while batch := [entry(row, campaign) for row in islice(rows, _ROWS_AT_ONCE)]:
+            yield batch
+
     def rows(self) -> Iterator[Row]:
         """Every row in file order, invalid ones with their problems; the file can be read once."""
         stream = self._input.stream
-        encoding = detect_encoding(stream.read(BOM_LENGTH), self._encoding)
+        encoding = detect_encoding(stream.read(BOM_LENGTH), self._settings.encoding)
         try:
             with decoded(stream, encoding) as text:
                 yield from self._read(Lines(text), bom=encoding.bom > 0)
@@ -67,8 +83,24 @@ class JobFile:
             ) from error
 
     def layout(self) -> Layout:
-        """The file's shape; complete once `rows` is exhausted."""
+        """The file's shape; complete once everything was read."""
         return self._layout()
+
+    def _entries_apart(self, campaign: str) -> Iterator[list[Entry]]:
+        opened = self._input
+        reading = Reading(
+            settings=msgspec.structs.replace(
+                self._settings, path=STANDARD_INPUT, format=self._format
+            ),
+            campaign=campaign,
+            # A file's name may be no text; this one is for messages only.
+            name=opened.name.encode(errors="replace").decode(),
+            sha256=opened.sha256,
+            stamp=opened.stamp,
+        )
+        entries = EntriesApart(reading, opened.stream)
+        self._layout = entries.layout
+        yield from entries
 
     def _read(self, lines: Lines, *, bom: bool) -> Iterator[Row]:
         if (self._format or _sniffed(lines)) == "jsonl":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.entry import Entry, entry
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState, Outcome, Row, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, SqliteLedger
@@ -36,13 +37,15 @@ def request(number: int) -> SessionRequest:
     )
 
 
-def row(number: int) -> Row:
-    return Row(
-        number=number,
-        line=number + 1,
-        cells=f'["{number}"]',
-        key=f"k{number}",
-        request=request(number),
+def row(number: int) -> Entry:
+    return entry(
+        Row(
+            number=number,
+            line=number + 1,
+            cells=f'["{number}"]',
+            key=f"k{number}",
+            request=request(number),
+        )
     )
 
 

@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
+from provisioner.entry import fingerprint
 from provisioner.errors import CannotWriteError
 from provisioner.job import JobState, Outcome, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlement, SqliteLedger
-from provisioner.ledger.fingerprint import fingerprint
 from provisioner.ledger.statements import LISTING_SCHEMA, SCHEMA, SQL
 from provisioner.rulings import Decision, Ruling
 from tests.contract.settlement_desk import (

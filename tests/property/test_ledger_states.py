@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from provisioner.entry import Entry, entry
 from provisioner.job import (
     SETTLED,
     TRANSITIONS,
@@ -66,11 +67,11 @@ class LifeOfJobs(RuleBasedStateMachine):
         self.start()
         self.states = self.read_states()
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Entry:
         request = SessionRequest(
             voice_connector_id="c", participants=("+1", "+2"), capabilities=(), name=str(number)
         )
-        return Row(number=number, line=number, cells="[]", key=str(number), request=request)
+        return entry(Row(number=number, line=number, cells="[]", key=str(number), request=request))
 
     def open_ledger(self) -> None:
         self.ledger = SqliteLedger(Path(self.folder.name) / "ledger.db")

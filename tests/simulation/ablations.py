@@ -11,7 +11,8 @@ import anyio
 import msgspec
 
 from provisioner.engine import Engine
-from provisioner.job import Attempt, Job, JobState, Outcome, Row, Verdict
+from provisioner.entry import Entry, fingerprint
+from provisioner.job import Attempt, Job, JobState, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import SqliteLedger
 from provisioner.ledger.intake import SqliteIntake
@@ -222,14 +223,19 @@ class _Nameless(Quick):
 
 
 class _NamelessIntake(SqliteIntake):
-    def add(self, rows: Sequence[Row]) -> list[Any]:
+    def add(self, rows: Sequence[Entry]) -> list[Any]:
         return super().add([_unnamed(row) for row in rows])
 
 
-def _unnamed(row: Row) -> Row:
-    if row.request is None or not is_ours(row.request.name):
+def _unnamed(row: Entry) -> Entry:
+    if row.request is None:
         return row
-    return msgspec.structs.replace(row, request=msgspec.structs.replace(row.request, name=None))
+    request = msgspec.json.decode(row.request, type=SessionRequest)
+    if not is_ours(request.name):
+        return row
+    text = msgspec.json.encode(msgspec.structs.replace(request, name=None)).decode()
+    mark = fingerprint(None, request.participants)
+    return msgspec.structs.replace(row, request=text, fingerprint=mark)
 
 
 ABLATIONS: dict[str, type[Safeguards]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from provisioner.entry import Entry, entry
 from provisioner.job import Row
 from provisioner.record import Layout
 
@@ -17,9 +18,9 @@ class RowsInMemory:
         self._rows = rows
         self.sha256 = f"{len(rows):064x}"
 
-    def rows(self) -> Iterator[Row]:
+    def entries(self, campaign: str) -> Iterator[list[Entry]]:
         """See the port."""
-        return iter(self._rows)
+        yield [entry(row, campaign) for row in self._rows]
 
     def layout(self) -> Layout:
         """See the port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.entry import Entry, entry
 from provisioner.job import JobState, Outcome, Problem, Row, Verdict
 from provisioner.ledger import (
     ImmediateLedger,
@@ -25,22 +26,26 @@ def request(number: int, connector: str = "c1") -> SessionRequest:
     )
 
 
-def row(number: int, key: str | None = None, of: int | None = None) -> Row:
-    return Row(
-        number=number,
-        line=number + 1,
-        cells=f'["{number}"]',
-        key=key or f"k{number}",
-        request=request(of or number),
+def row(number: int, key: str | None = None, of: int | None = None) -> Entry:
+    return entry(
+        Row(
+            number=number,
+            line=number + 1,
+            cells=f'["{number}"]',
+            key=key or f"k{number}",
+            request=request(of or number),
+        )
     )
 
 
-def invalid(number: int) -> Row:
-    return Row(
-        number=number,
-        line=number + 1,
-        cells="[]",
-        problems=(Problem(line=number + 1, column="name", message="too long"),),
+def invalid(number: int) -> Entry:
+    return entry(
+        Row(
+            number=number,
+            line=number + 1,
+            cells="[]",
+            problems=(Problem(line=number + 1, column="name", message="too long"),),
+        )
     )
 
 
@@ -48,7 +53,9 @@ def night(name: str = "night", sha256: str = "00") -> NewCampaign:
     return NewCampaign(name=name, input_name="a.csv", input_sha256=sha256, defaults="{}")
 
 
-def record(ledger: SqliteLedger, *rows: Row, campaign: NewCampaign | None = None) -> CampaignRecord:
+def record(
+    ledger: SqliteLedger, *rows: Entry, campaign: NewCampaign | None = None
+) -> CampaignRecord:
     with ledger.begin_intake(campaign or night()) as intake:
         intake.add(rows)
         return intake.commit(LAYOUT)

@@ -11,6 +11,7 @@ import anyio
 
 from provisioner.clock import VirtualClock
 from provisioner.engine import Engine
+from provisioner.entry import entry
 from provisioner.events import (
     Event,
 )
@@ -96,7 +97,7 @@ class Night:
         self.core.__enter__()
         campaign = NewCampaign(name="n", input_name="n", input_sha256="0", defaults="{}")
         with self.core.begin_intake(campaign) as intake:
-            intake.add([self._row(number) for number in range(1, self.jobs + 1)])
+            intake.add([entry(self._row(number)) for number in range(1, self.jobs + 1)])
             self.core.select(intake.commit(Layout(format="csv")).id)
         return self
 

@@ -16,6 +16,7 @@ from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.engine import Engine
+from provisioner.entry import entry
 from provisioner.errors import ServiceError
 from provisioner.events import (
     Event,
@@ -81,7 +82,7 @@ class Night:
         self.core.__enter__()
         campaign = NewCampaign(name="n", input_name="n", input_sha256="0", defaults="{}")
         with self.core.begin_intake(campaign) as intake:
-            intake.add([self._row(number) for number in range(1, self.jobs + 1)])
+            intake.add([entry(self._row(number)) for number in range(1, self.jobs + 1)])
             self.core.select(intake.commit(Layout(format="csv")).id)
         pace = PaceSettings(rate=100.0, max_attempts=3)
         self.lane = Lane(
