@@ -30,9 +30,11 @@ class Learning:
 
     def observe(self, now: float, sent_at: float, *, throttled: bool) -> float:
         before = self.pace.rate
-        self.pace.observe(now, sent_at=sent_at, throttled=throttled)
+        left_out = self.pace.observe(now, sent_at=sent_at, throttled=throttled)
         if self.pace.rate != before:
             self._bucket.set_rate(now, self.pace.rate)
+        if left_out:
+            self._bucket.leave_out(now, left_out)
         return 0.0
 
 

@@ -68,6 +68,10 @@ class TokenBucket:
         self._tune(rate)
         self._full_at = now + max(0.0, self._slack - held * self._interval)
 
+    def leave_out(self, now: float, tokens: float) -> None:
+        """Take so many tokens at once, fractions included, there or not: nobody gets them."""
+        self._full_at = max(self._full_at, now) + tokens * self._interval
+
     def _tune(self, rate: float) -> None:
         self._interval = 1 / rate
         self.burst = (self._burst or least_burst(rate)) + self._spare * least_burst(rate)

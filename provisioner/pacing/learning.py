@@ -1,39 +1,38 @@
-"""A pace that finds a quota nobody has told: search, measure, close in, hold, probe. Pure."""
+"""A pace that finds a quota nobody has told: search, measure, hold, probe. Pure."""
 
 from __future__ import annotations
 
-import math
 from enum import Enum, auto
 
-from provisioner.pacing.trial import Trial
+from provisioner import defaults
+from provisioner.pacing.answers import Answers
+from provisioner.pacing.fence import Fence, Post
+from provisioner.pacing.measure import Measure
+from provisioner.pacing.probe import GENTLE_STEP, LARGEST_STEP, LEAST_STEP, Probe, first_step
+from provisioner.pacing.search import Search
 
 START = 2.0
 """Calls/s of a first call ever: what the sibling operations' smallest quotas allow."""
-SLOW = 8.0
-"""Calls/s below which few answers have to do."""
-SEARCH_SECONDS = 0.4
-SEARCH_ANSWERS = 4
-MEASURE_SECONDS = 1.0
-MEASURE_ANSWERS = 20
-FEW_ANSWERS = 8
-OVERWHELMED = 0.6
-"""The throttled share above which measuring goes on at a lower rate."""
-NOISE = 0.005
-"""The throttled share that a service within its quota may show."""
-MOVED = 0.1
-"""The throttled share that shows a quota to have moved."""
-UNEVEN = 0.3
-"""Of a flight: how many calls the network may bunch, and a quota throttle for it."""
-FINE, COARSE, FINEST_RATE = 0.006, 0.02, 0.05
-BELOW = 0.007
-NEAR = 1.01
-STEP, LARGEST_STEP, SLOW_STEP = 0.05, 1.0, 0.15
-PATIENCE, LONGEST_PATIENCE, CONFIDENT_PATIENCE = 20.0, 120.0, 600.0
-WORTH, CONFIDENT_WORTH = 1_500.0, 8_000.0
-"""Successes to have between two probes, since a failed one costs a few throttles."""
-WINDOW = 500
-"""Answers over which a held rate is judged."""
-LONGEST_TRIAL = 40.0
+BELOW = 0.003
+"""Of the quota: what is left unused while its rate is held."""
+CURIOUS, CONFIDENT = 0.004, 0.0005
+"""Throttles that looking for more may cost, to a call let through."""
+LONGEST_SPELL = 600.0
+"""Seconds between two probes."""
+HEAD_START = 0.75
+"""Of the first spell: what is known may be out of date."""
+SUDDEN, SHARED = 1.4, 2.4
+"""Throttles of late, besides 8 % of all, that show a quota to have moved; or moved once more."""
+NOISE, CURIOUS_NOISE, SHARED_NOISE = 0.003, 0.004, 0.06
+"""The share that may be throttled at a rate that is right: by chance, by windows, by a tenant."""
+FLURRY = 2.2
+"""Throttles of one flight that show the service's bucket to be empty."""
+MOVED = 0.05
+"""The rise of a quota that shows it to have moved."""
+WIDE = 0.08
+"""The gap between allowed and refused that is looked into at once."""
+SMALL_FLIGHT = 5.0
+"""Calls on their way at once that tell nothing of a quota yet."""
 
 
 class Phase(Enum):
@@ -41,235 +40,274 @@ class Phase(Enum):
 
     SEARCH = auto()
     MEASURE = auto()
-    CLOSE_IN = auto()
     HOLD = auto()
     PROBE = auto()
 
 
 class LearningPace:
-    """Starts at 2/s, or at what is `known`, and keeps close below the quota; never above a ceiling.
+    """Starts at 2/s, or at what is `known`, and keeps just below the quota; never above a ceiling.
 
-    It knows a rate that is allowed and one that is refused. While the second is unknown it
-    searches, doubling. Then it measures what is let through, halves the gap until it is half a
-    percent (two, at the slowest rates), and holds just below. Where a bucket holds a single token,
-    less is let through than is allowed, so a measure is tried before it is believed. From time to
-    time it probes a rate above: more rarely each time it is refused, and growing ever faster while
-    it is not.
+    It searches by doubling, until throttled; measures what is let through; then holds 0.3 % below
+    that for a spell, and probes above it. A refused probe costs about one throttle, and spells are
+    as long as makes that 4 in 1,000 calls, or 5 in 10,000 where the quota was known and has not
+    moved since: a faster lane is probed more often. A step of a probe is proved by calls let
+    through beyond what a bucket may have saved; each step doubles the excess. What the first
+    probe after a spell finds is proved by another before it is believed: the bucket is empty then.
 
-    A rate is refused when more than half a percent of its calls are throttled, and more calls than
-    an uneven network explains. Throttles at a held rate mean that the quota moved, or is shared:
-    it measures again. Calls that were not sent at the rate, for want of connections or of work,
-    allow nothing.
+    Every throttle is also a post of a fence: see `Fence`. Too many at a held rate mean that the
+    quota moved, or is shared: it is measured again. Calls that were not sent at the rate, for want
+    of connections or of work, allow nothing.
 
     `known` is believed; `start` is only a place to search from. All rates are in calls/s.
     """
 
     def __init__(self, *, now: float, known: float | None = None, start: float = START) -> None:
-        self.rate = self._wanted = _kept(known) if known else start
-        self._allowed = known or 0.0
-        self._refused = known * (1 + _fine(known)) if known else math.inf
-        self._ceiling = math.inf
-        self._patience = CONFIDENT_PATIENCE if known else LONGEST_PATIENCE
+        self._ceiling = float("inf")
+        self._answers, self._fence = Answers(), Fence()
+        self._quota = known or 0.0
         self._is_known = known is not None
-        self._is_guess = False
-        self._step = STEP
-        self._failed_probes = self._refusals = 0
-        self._before_probe: tuple[float, int, float] | None = None
-        self._flight = 0.0
-        self._phase = Phase.HOLD if known else Phase.SEARCH
-        self._trial = Trial(now, self.rate)
-        self._phases = {
-            Phase.SEARCH: self._search,
-            Phase.MEASURE: self._measure,
-            Phase.CLOSE_IN: self._close_in,
-            Phase.HOLD: self._hold,
-            Phase.PROBE: self._probe,
-        }
+        self._budget = CONFIDENT if known else CURIOUS
+        # Calls the service may let through beyond its quota; below 0 while probing: has let.
+        self._saved = self._quota
+        self._spell = HEAD_START
+        self._cost = 1.0
+        self._throttled = 0
+        self._search = Search(now)
+        self._measure = Measure(now, start, Post(now, 0), wild=False)
+        self._probe = Probe(now, LEAST_STEP, is_first=True, is_regular=True)
+        self._next_step = 2 * LEAST_STEP if known else GENTLE_STEP
+        self._was_probed = self._is_settled = self._is_shared = self._is_landed = False
+        self._is_full = self._is_eased = True
+        self._go(now, _held(known) if known else start, Phase.HOLD if known else Phase.SEARCH)
 
     @property
     def learned(self) -> float | None:
         """What the quota is believed to allow; None before it was measured."""
-        return self._allowed if self._is_known else None
+        return _held(self._quota) if self._is_known else None
 
-    def set_ceiling(self, now: float, ceiling: float) -> None:
+    def set_ceiling(self, now: float, ceiling: float) -> None:  # noqa: ARG002 - the protocol's
         """As `Pace.set_ceiling`."""
         self._ceiling = ceiling
-        if self.rate != min(self._wanted, ceiling):
-            self._try(now, self._wanted, self._phase)
+        self.rate = min(self._wanted, ceiling)
 
-    def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
+    def observe(self, now: float, *, sent_at: float, throttled: bool) -> float:
         """As `Pace.observe`."""
-        trial = self._trial
-        if sent_at >= trial.since:
-            trial.add(sent_at, throttled=throttled)
-            self._flight += 0.05 * (self.rate * (now - sent_at) - self._flight)
-            self._phases[self._phase](now, trial)
+        seconds = self._answers.add(now, sent_at, self.rate, throttled=throttled)
+        self._fence.count(throttled=throttled)
+        self._throttled += throttled
+        post = Post((now + sent_at) / 2, self._answers.accepted)
+        if not throttled:
+            self._save(seconds)
+        elif self._phase is Phase.MEASURE:
+            self._measure.throttle(post)
+        if sent_at >= self._since or (throttled and self._phase is Phase.SEARCH):
+            left_out = self._decide(now, sent_at, seconds, post, throttled=throttled)
+        else:
+            left_out = self._land(throttled=throttled)
+        if left_out:
+            self._fence.leave_out(left_out)
+        return left_out
 
-    def _search(self, now: float, trial: Trial) -> None:
-        if self._is_refused(trial):
-            self._try(now, _let_through(trial, at_most=1.0), Phase.MEASURE)
-        elif self._is_proved(trial, SEARCH_SECONDS) and trial.answers >= SEARCH_ANSWERS:
-            self._allowed = self.rate
-            self._try(now, self.rate * 2, Phase.SEARCH)
+    def _save(self, seconds: float) -> None:
+        saved = self._saved + self._quota * seconds - 1
+        self._saved = min(saved, max(self._saved, self._quota))
+        if self._phase is not Phase.PROBE:
+            self._saved = max(self._saved, 0.0)
 
-    def _measure(self, now: float, trial: Trial) -> None:
-        if _is_overwhelming(trial):
-            self._refused = self.rate
-            self._allowed = min(self._allowed, self.rate / 4)
-            self._try(now, _let_through(trial, at_most=0.5), Phase.MEASURE)
-        elif trial.answers >= self._enough() and trial.seconds >= MEASURE_SECONDS:
-            self._take_measure(trial)
-            self._refusals = 0
-            self._fall_back()
-            self._settle(now)
+    def _land(self, *, throttled: bool) -> float:
+        """An answer to a call sent before the last decision: of its flight."""
+        if not throttled or self._phase is not Phase.HOLD:
+            return 0.0
+        self._cost += 0.25 * self._was_probed
+        if self._is_eased or self._answers.flurry < FLURRY:
+            return 0.0
+        self._is_eased = True
+        return self._ease(0.5)
 
-    def _take_measure(self, trial: Trial) -> None:
-        if trial.calm >= trial.answers / 2:
-            # What was throttled at first was the rest of the rate before.
-            self._allowed = self.rate
-            self._refused = self._refused if self._refused > self.rate else math.inf
-            return
+    def _decide(
+        self, now: float, sent_at: float, seconds: float, post: Post, *, throttled: bool
+    ) -> float:
+        if not self._is_landed:
+            self._is_landed, self._was_probed = True, False
+            self._answers.forget_throttles(throttled)
+        if self._phase is Phase.SEARCH:
+            self._seek(now, sent_at, post, throttled=throttled)
+        elif self._phase is Phase.MEASURE:
+            return self._weigh(now, post, throttled=throttled)
+        elif throttled:
+            return self._yield(now, post) if self._phase is Phase.HOLD else self._meet(now, post)
+        elif self._phase is Phase.HOLD:
+            self._wait(now, seconds)
+        else:
+            self._climb(now)
+        return 0.0
+
+    def _seek(self, now: float, sent_at: float, post: Post, *, throttled: bool) -> None:
+        search, trip = self._search, self._answers.trip
+        if throttled:
+            if search.is_over(now, self.rate, trip):
+                few = 4 if self.rate * trip < SMALL_FLIGHT else 16
+                self._begin_measure(now, post, self._wanted / few, wild=True)
+        elif search.is_proved(now, sent_at, self.rate, trip) and self.rate < self._ceiling:
+            self._search = Search(now)
+            self._go(now, 2 * self._wanted, Phase.SEARCH)
+
+    def _begin_measure(self, now: float, post: Post, rate: float, *, wild: bool = False) -> None:
+        self._measure = Measure(now, self.rate, post, wild=wild)
+        self._go(now, rate, Phase.MEASURE)
+
+    def _weigh(self, now: float, post: Post, *, throttled: bool) -> float:
+        measure = self._measure
+        measure.add(throttled=throttled)
+        if (landed := measure.land(now, post, self._wanted)) is not None:
+            self._set(landed)
+        elif (relief := measure.relief(now, post, self.rate)) is not None:
+            self._go(now, relief, Phase.MEASURE)
+        elif measure.is_done(now, self.rate):
+            return self._take(now, measure)
+        return 0.0
+
+    def _take(self, now: float, measure: Measure) -> float:
+        self._saved, self._is_full = 0.0, False
+        quota = measure.quota(self.rate)
+        if quota is None:
+            self._believe(self.rate)
+            self._begin_probe(now, LARGEST_STEP)
+            return 0.0
+        self._believe(quota, measure.last)
         self._is_known = True
-        measured, doubt = trial.accepted_rate, self._needed() / trial.answers
-        self._refused = min(self.rate, measured * (1 + doubt))
-        self._is_guess = True
-        self._allowed = min(self.rate * (1 - _fine(self.rate)), measured * (1 - doubt))
+        self._next_step = GENTLE_STEP
+        return self._hold(now)
 
-    def _fall_back(self) -> None:
-        """To the rate before the probe, if that is still right: only a full bucket let it grow."""
-        if self._before_probe is None:
-            return
-        allowed, failed_probes, patience = self._before_probe
-        if self._allowed <= allowed * NEAR and self._refused >= allowed / NEAR:
-            self._allowed, self._refused = allowed, allowed * (1 + _fine(allowed))
-            self._failed_probes, self._patience = failed_probes + 1, patience
-        self._before_probe = None
+    def _hold(self, now: float) -> float:
+        left_out = self._ease(1.0)
+        self._spell, self._throttled, self._is_eased = 0.0, 0, True
+        self._go(now, _held(self._quota), Phase.HOLD)
+        return left_out
 
-    def _close_in(self, now: float, trial: Trial) -> None:
-        if self._is_refused(trial):
-            self._is_guess = False
-            self._refused = self.rate
-            self._refusals += 1
-            if trial.share > MOVED and trial.throttled >= self._many():
-                self._try(now, self.rate, Phase.MEASURE)
-                return
-            if self._refusals > 1 or self.rate <= self._allowed * (1 + _fine(self.rate)):
-                lower = min(2 * _fine(self.rate) * self._refusals, 0.5)
-                self._allowed = min(self._allowed, self.rate) * (1 - lower)
-            self._settle(now)
-        elif self._is_proved(trial, self._long_enough()):
-            self._allowed = self.rate
-            self._refusals = 0
-            if self._is_guess:
-                self._start_probe(now)
-            else:
-                self._settle(now)
+    def _wait(self, now: float, seconds: float) -> None:
+        self._spell += max(self._budget / self._cost, seconds / LONGEST_SPELL)
+        if self._spell >= 1.0:
+            self._is_shared = self._is_shared and self._throttled > 0
+            self._begin_probe(now)
 
-    def _long_enough(self) -> float:
-        """Seconds in which an excess of half the gap shows."""
-        excess = (self._refused - self._allowed) / 2
-        return max(MEASURE_SECONDS, min((1 + self._needed()) / excess, LONGEST_TRIAL))
+    def _yield(self, now: float, post: Post) -> float:
+        """To a throttle at the held rate."""
+        answers = self._answers
+        sudden = SHARED if self._is_shared else SUDDEN
+        if answers.recent >= sudden + 0.08 * answers.memory(self.rate):
+            self._remeasure(now, post)
+            return 0.0
+        if self._fence.stands:
+            self._correct(post)
+        self._is_eased = answers.flurry >= FLURRY
+        self._set(_held(self._quota))
+        self._since = now
+        if not self._is_eased:
+            return 0.0
+        self._saved = 0.0
+        return self._ease(0.5)
 
-    def _settle(self, now: float) -> None:
-        """Look further, or closer, or hold."""
-        if self._refused == math.inf:
-            self._try(now, self._allowed * (1 + self._step), Phase.PROBE)
-        elif self._refused <= self._allowed * (1 + _fine(self.rate)):
-            self._try(now, _kept(self._allowed), Phase.HOLD)
-        else:
-            self._try(now, (self._allowed + self._refused) / 2, Phase.CLOSE_IN)
+    def _remeasure(self, now: float, post: Post) -> None:
+        if self._is_settled:
+            self._is_shared, self._budget = True, CURIOUS
+        self._is_settled = False
+        self._begin_measure(now, post, self._wanted)
 
-    def _hold(self, now: float, trial: Trial) -> None:
-        if trial.throttled >= self._many() and trial.share > MOVED:
-            self._failed_probes, self._patience = 0, LONGEST_PATIENCE
-            self._before_probe = None
-            self._try(now, self.rate, Phase.MEASURE)
-        elif trial.throttled >= self._many() and trial.share > 2 * NOISE:
-            # What was known is so no longer: it is worth looking soon whether it is again.
-            self._failed_probes, self._patience = 0, LONGEST_PATIENCE
-            self._refused = self.rate
-            self._allowed = trial.accepted_rate
-            self._settle(now)
-        elif trial.seconds >= self._wait():
-            self._start_probe(now)
-        elif trial.answers >= WINDOW:
-            trial.forget()
+    def _correct(self, post: Post) -> None:
+        noise = NOISE if self._budget == CONFIDENT else CURIOUS_NOISE
+        self._quota = self._fence.correct(
+            self._quota,
+            post,
+            held=_held(self._quota),
+            bunched=self._answers.bunched(self.rate),
+            noise=SHARED_NOISE if self._is_shared else noise,
+        )
 
-    def _wait(self) -> float:
-        """Seconds until the next probe."""
-        if self._patience == CONFIDENT_PATIENCE:
-            return max(min(CONFIDENT_WORTH / self.rate, CONFIDENT_PATIENCE), PATIENCE)
-        longest = max(min(WORTH / self.rate, self._patience), PATIENCE)
-        return min(PATIENCE * 2.0**self._failed_probes, longest)
+    def _begin_probe(self, now: float, again: float | None = None) -> None:
+        """After a spell; or once more, `again` at this step."""
+        step = again if again is not None else self._first_step()
+        self._throttled = 0
+        self._probe = Probe(now, step, is_first=again is None, is_regular=again is None)
+        self._step_up(now)
 
-    def _start_probe(self, now: float) -> None:
-        self._is_guess = False
-        self._step = min(max(STEP, SLOW_STEP / self.rate), 0.5)
-        self._before_probe = self._allowed, self._failed_probes, self._patience
-        self._try(now, self._refused * (1 + self._step), Phase.PROBE)
+    def _first_step(self) -> float:
+        bunched, saved = self._answers.bunched(self.rate), max(self._saved, 0.0)
+        trip = self._answers.trip
+        return first_step(self._next_step, self._quota, saved=saved, bunched=bunched, trip=trip)
 
-    def _probe(self, now: float, trial: Trial) -> None:
-        if self._is_refused(trial):
-            self._give_up_probe(now)
-        elif self._is_proved(trial, self._proof()):
-            self._failed_probes, self._patience = 0, LONGEST_PATIENCE
-            self._allowed, self._refused = self.rate, math.inf
-            self._try(now, self.rate * (1 + self._step), Phase.PROBE)
-            self._step = min(LARGEST_STEP, self._step * 2)
+    def _step_up(self, now: float) -> None:
+        self._saved = max(self._saved, 0.0)
+        self._go(now, self._quota * (1 + self._probe.step), Phase.PROBE)
 
-    def _give_up_probe(self, now: float) -> None:
-        if self._refused == math.inf:
-            self._refused = self.rate
-            self._try(now, self._allowed, Phase.MEASURE)
-        else:
-            self._failed_probes += 1
-            self._settle(now)
+    def _climb(self, now: float) -> None:
+        doubt = self._answers.bunched(self.rate) + (self._quota if self._is_full else 0.0)
+        if self._probe.is_proved(now, -self._saved, doubt):
+            self._step_up(now)
 
-    def _proof(self) -> float:
-        """Seconds that prove a probe: what the service saved up meanwhile is used up by then."""
-        saved = 0.0 if self._refused == math.inf else FINE * self._wait()
-        return max(MEASURE_SECONDS, (saved + self._needed() / self.rate) / self._step)
+    def _meet(self, now: float, post: Post) -> float:
+        """A throttle at a step."""
+        probe = self._probe
+        if not probe.is_refused(self._quota * self._answers.trip):
+            return 0.0
+        self._account(probe)
+        self._saved, self._is_full = 0.0, False
+        if not probe.proved:
+            return self._give_up(now, post)
+        if probe.is_first:
+            self._correct(post)
+            return self._probe_again(now, probe.proved / 4)
+        return self._rise(now, post)
 
-    def _enough(self) -> int:
-        return FEW_ANSWERS if self.rate < SLOW else MEASURE_ANSWERS
+    def _account(self, probe: Probe) -> None:
+        """What a refused probe costs, if it was one like those to come."""
+        self._was_probed = probe.is_regular and not probe.proved and not self._is_full
+        if self._was_probed:
+            self._is_settled = True
+            self._cost = max(1.0, self._cost + 0.25 * (self._throttled - self._cost))
 
-    def _needed(self) -> int:
-        """Throttles that the unevenness of a flight does not explain."""
-        return 1 + int(UNEVEN * self._flight)
+    def _give_up(self, now: float, post: Post) -> float:
+        self._is_known = True
+        self._correct(post)
+        if self._probe.step >= LARGEST_STEP / 2:
+            self._next_step = self._probe.step / 4
+            return self._probe_again(now, self._next_step)
+        self._next_step = max(LEAST_STEP, self._next_step / 2)
+        return self._hold(now)
 
-    def _many(self) -> int:
-        return max(3, self._needed())
+    def _rise(self, now: float, post: Post) -> float:
+        """To what was proved."""
+        probe = self._probe
+        if probe.proved > MOVED:
+            self._budget, self._is_shared = CURIOUS, False
+        self._believe(self._quota * (1 + probe.proved), post)
+        self._next_step = max(LEAST_STEP, probe.gap / 4)
+        return self._probe_again(now, probe.gap / 4) if probe.gap > WIDE else self._hold(now)
 
-    def _is_refused(self, trial: Trial) -> bool:
-        return trial.throttled >= self._needed() and trial.share > NOISE
+    def _probe_again(self, now: float, step: float) -> float:
+        left_out = self._ease(1.0)
+        self._begin_probe(now, step)
+        return left_out
 
-    def _is_proved(self, trial: Trial, seconds: float) -> bool:
-        # At the ceiling there is nothing to prove.
-        return trial.seconds >= seconds and trial.is_sent and self.rate < self._ceiling
+    def _believe(self, quota: float, post: Post | None = None) -> None:
+        self._quota = quota
+        self._fence.plant(post)
 
-    def _try(self, now: float, rate: float, phase: Phase) -> None:
-        self._wanted = rate
-        self.rate = min(rate, self._ceiling)
+    def _ease(self, share: float) -> float:
+        """Calls to leave out, so that the service's bucket holds what the network bunches."""
+        return 0.5 + share * self._answers.bunched(self.rate)
+
+    def _set(self, rate: float) -> None:
+        self._wanted = max(rate, defaults.SLOWEST)
+        self.rate = min(self._wanted, self._ceiling)
+
+    def _go(self, now: float, rate: float, phase: Phase) -> None:
+        self._set(rate)
         self._phase = phase
-        self._trial = Trial(now, self.rate)
+        self._since = now
+        self._is_landed = False
 
 
-def _is_overwhelming(trial: Trial) -> bool:
-    soon = 0.15 if trial.answers >= MEASURE_ANSWERS else 0.5
-    return trial.share > OVERWHELMED and trial.answers > SEARCH_ANSWERS and trial.seconds >= soon
-
-
-def _let_through(trial: Trial, *, at_most: float) -> float:
-    """About the rate that was let through; a quarter to `at_most` of the one tried."""
-    guess = trial.rate if trial.answers < FEW_ANSWERS else 1.2 * trial.accepted_rate
-    return min(max(guess, trial.rate / 4), at_most * trial.rate)
-
-
-def _fine(rate: float) -> float:
-    """The gap, as a share, below which nobody looks closer: what some ten seconds can show."""
-    return min(max(FINEST_RATE / rate, FINE), COARSE)
-
-
-def _kept(allowed: float) -> float:
-    """What is used of what is allowed."""
-    return allowed * (1 - max(0.5 * _fine(allowed), BELOW))
+def _held(quota: float) -> float:
+    """What is used of it."""
+    return quota * (1 - BELOW)

@@ -72,9 +72,14 @@ class BucketLimiter:
             return
         now, previous = self._clock.monotonic(), self.rate
         closed = self._closed_for
-        self._pace.observe(now - closed, sent_at=sent_at - closed, throttled=outcome.throttled)
+        left_out = self._pace.observe(
+            now - closed, sent_at=sent_at - closed, throttled=outcome.throttled
+        )
         lower = self.rate < previous
         self._follow(now, previous, "throttled by the service" if lower else "no throttles")
+        if left_out:
+            self._tokens.leave_out(now, left_out)
+            self._departures.leave_out(now, left_out)
 
     def _open(self, now: float, *, is_open: bool) -> None:
         """Let calls through, or none; for the pace no time goes by in which none may leave."""

@@ -63,6 +63,10 @@ class Line:
         """Go on at `rate` tokens/s; those who wait notice within half a second."""
         self._bucket.set_rate(now, rate)
 
+    def leave_out(self, now: float, tokens: float) -> None:
+        """Let so many tokens pass that nobody gets."""
+        self._bucket.leave_out(now, tokens)
+
     def _token(self, now: float) -> float:
         """Take a token and return 0.0, or the seconds after which to look again."""
         bucket = self._bucket

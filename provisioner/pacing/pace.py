@@ -29,8 +29,8 @@ class Pace(Protocol):
     rate: float
     """Calls/s, now."""
 
-    def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
-        """Learn from an answer to a call sent at `sent_at`."""
+    def observe(self, now: float, *, sent_at: float, throttled: bool) -> float:
+        """Learn from an answer to a call sent at `sent_at`; how many calls to leave out now."""
 
     @property
     def learned(self) -> float | None:
@@ -73,15 +73,15 @@ class FixedPace:
         self._since = now
         self._answers = self._throttled = self._calm = 0
 
-    def observe(self, now: float, *, sent_at: float, throttled: bool) -> None:
-        """As `Pace.observe`."""
-        if sent_at < self._since:
-            return
-        self._answers += 1
-        self._throttled += throttled
-        self._calm = 0 if throttled else self._calm + 1
-        if self._is_conclusive(sent_at - self._since):
-            self._judge(now)
+    def observe(self, now: float, *, sent_at: float, throttled: bool) -> float:
+        """As `Pace.observe`; leaves none out."""
+        if sent_at >= self._since:
+            self._answers += 1
+            self._throttled += throttled
+            self._calm = 0 if throttled else self._calm + 1
+            if self._is_conclusive(sent_at - self._since):
+                self._judge(now)
+        return 0.0
 
     def _is_conclusive(self, elapsed: float) -> bool:
         if elapsed < WINDOW:

@@ -37,6 +37,12 @@ def test_the_least_burst_follows_the_rate():
     assert drain(bucket, now=3600.0) == 21
 
 
+def test_tokens_that_are_left_out_are_nobodys():
+    bucket = TokenBucket(4.0, now=0.0)
+    bucket.leave_out(0.0, 2.5)
+    assert bucket.take(0.0) == pytest.approx(0.625)
+
+
 def test_a_wait_says_when_the_next_token_is_there():
     bucket = TokenBucket(4.0, now=100.0)
     bucket.take(100.0)
