@@ -53,7 +53,7 @@ OTHERS: dict[str, Callable[[float], Control]] = {
     "CUBIC": lambda _: Cubic(),
 }
 TARGETS = {"cold": (98.0, 1.0), "warm": (99.0, 0.1), "moving": (95.0, 3.0)}
-SEEDS = (1, 2, 3, 4, 5)
+SEEDS = (1, 2, 3)
 WARM = 10
 """Added to a seed for the night after."""
 WIDTH = 17
@@ -64,6 +64,9 @@ class Told(NamedTuple):
 
     use: float
     throttles: float
+
+    def __str__(self) -> str:
+        return f"{self.use:.1f} / {self.throttles:.{3 if self.throttles < 1 else 2}f}"
 
 
 class Row(NamedTuple):
@@ -115,7 +118,7 @@ def _median(told: Sequence[Told]) -> Told:
 
 def _met(told: Told, kind: str) -> bool:
     least, most = TARGETS[kind]
-    return round(told.use, 1) >= least and round(told.throttles, 2) < most
+    return round(told.use, 1) >= least and told.throttles < most
 
 
 def mark(row: Row, start: str) -> str:
@@ -132,7 +135,7 @@ def line_of(row: Row) -> str:
     night = row.night
     label = f"{night.quota.rate:g}/s {night.name}"
     bound = "/".join("-" if best is None else f"{best:.1f}" for best in row.bound)
-    cells = [f"{cell.use:.1f} / {cell.throttles:.2f}" for cell in (row.cold, row.warm, *row.others)]
+    cells = [str(cell) for cell in (row.cold, row.warm, *row.others)]
     marks = [mark(row, "cold"), mark(row, "warm"), *(" " for _ in row.others)]
     ours, others = zip(cells, marks, strict=True), ""
     texts = [f"{cell + marked:>{WIDTH}}" for cell, marked in ours]

@@ -65,6 +65,7 @@ class LearningPace:
         self._ceiling = float("inf")
         self._answers, self._fence = Answers(), Fence()
         self._quota = known or 0.0
+        self._found = 0.0
         self._is_known = known is not None
         self._budget = CONFIDENT if known else CURIOUS
         # Calls the service may let through beyond its quota; below 0 while probing: has let.
@@ -82,8 +83,11 @@ class LearningPace:
 
     @property
     def learned(self) -> float | None:
-        """What the quota is believed to allow; None before it was measured."""
-        return _held(self._quota) if self._is_known else None
+        """What the quota is believed to allow; until it is measured, what a search has proved."""
+        if self._is_known:
+            return _held(self._quota)
+        found = max(self._found, self._quota * (1 + self._probe.proved))
+        return _held(found) if self._found else None
 
     def set_ceiling(self, now: float, ceiling: float) -> None:  # noqa: ARG002 - the protocol's
         """As `Pace.set_ceiling`."""
@@ -146,6 +150,7 @@ class LearningPace:
         search, trip = self._search, self._answers.trip
         if throttled:
             if search.is_over(now, self.rate, trip):
+                self._found = self._wanted / 2
                 few = 4 if self.rate * trip < SMALL_FLIGHT else 16
                 self._begin_measure(now, post, self._wanted / few, wild=True)
         elif search.is_proved(now, sent_at, self.rate, trip) and self.rate < self._ceiling:
