@@ -26,7 +26,7 @@ from provisioner.audit import Auditor
 from provisioner.clock import SystemClock
 from provisioner.entry import Entry, entry
 from provisioner.gateway import BackoffPolicy
-from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.job import JobState, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import GroupCommitLedger, LedgerSettlement, SqliteLedger
 from provisioner.record import Layout, NewCampaign
@@ -125,7 +125,7 @@ def _row(number: int) -> Entry:
         capabilities=("Voice",),
         name=session_name("night", key),
     )
-    return entry(Row(number=number, line=number, cells="[]", key=key, request=request))
+    return entry(number=number, line=number, cells="[]", key=key, request=request)
 
 
 async def doubt(ledger: GroupCommitLedger) -> None:

@@ -3,51 +3,122 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from zlib import crc32
 
 import msgspec
 
-from provisioner.job import Problem, Row
-from provisioner.session import session_name
+from provisioner.job import Problem
+from provisioner.session import SessionRequest, session_name
 
+_IDENTITY_DIGITS = 32
+_FIRST, _SECOND, _NAME = "+1", "+2", "N"
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(SessionRequest).decode
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A row ready to be recorded; `number`, `line`, `cells`, `key`, `problems` as in `Row`.
+    """One row of a job file, read, validated and ready to be recorded.
 
-    `request` is the API's JSON, `fingerprint` what it shares with its session, `connector` the
-    voice connector's id; None for a row with problems.
+    `number` counts data rows from 1. `cells` is JSON text of the row's own columns, verbatim: an
+    array of strings for CSV, an object for JSONL, or one string for a line that is neither. `key`
+    is the row's identity, `body` the API's JSON, `fingerprint` what it shares with its session,
+    `connector` the voice connector's id; all None for a row with `problems`.
     """
 
     number: int
     line: int
     cells: str
     key: str | None = None
-    request: str | None = None
+    body: str | None = None
     fingerprint: int | None = None
     connector: str | None = None
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def request(self) -> SessionRequest | None:
+        """What `body` asks for."""
+        return None if self.body is None else _decode(self.body)
 
-def entry(row: Row, campaign: str | None = None) -> Entry:
-    """The entry of a row; in a campaign, one that brings no Name gets one to find it again by."""
-    request, key = row.request, row.key
-    if request is None or key is None:
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a request says beside its pair and its Name, as the text around them."""
+
+    opening: str
+    middle: str
+    rest: str
+    connector: str
+
+    def entry(  # noqa: PLR0913  # a row is all of these
+        self,
+        number: int,
+        line: int,
+        cells: str,
+        *,
+        first: str,
+        second: str,
+        name: str,
+        key: str,
+        campaign: str | None,
+    ) -> Entry:
+        """The row of this pair, in E.164; without a `key` it is known by what it asks for.
+
+        In a campaign, a row that brings no Name gets one to find its session again by.
+        """
+        opening = f'{self.opening}{first}","{second}{self.middle}'
+        body = f'{opening},"Name":"{name}"{self.rest}' if name else opening + self.rest
+        key = key or identity(body)
+        if not name and campaign is not None:
+            name = session_name(campaign, key)
+            body = f'{opening},"Name":"{name}"{self.rest}'
         return Entry(
-            number=row.number, line=row.line, cells=row.cells, key=key, problems=row.problems
+            number=number,
+            line=line,
+            cells=cells,
+            key=key,
+            body=body,
+            fingerprint=_crc(name, f"{first} {second}" if first < second else f"{second} {first}"),
+            connector=self.connector,
         )
-    if campaign is not None and not request.name:
-        request = msgspec.structs.replace(request, name=session_name(campaign, key))
-    return Entry(
-        number=row.number,
-        line=row.line,
-        cells=row.cells,
+
+
+def terms_of(request: SessionRequest) -> Terms:
+    """The terms of a request; its numbers and its Name need no escape in JSON."""
+    like = msgspec.structs.replace(request, participants=(_FIRST, _SECOND), name=_NAME)
+    opening, _, further = _encode(like).decode().partition(f'{_FIRST}","{_SECOND}')
+    middle, _, rest = further.partition(f',"Name":"{_NAME}"')
+    return Terms(opening, middle, rest, request.voice_connector_id)
+
+
+def entry(
+    number: int,
+    line: int,
+    cells: str,
+    *,
+    request: SessionRequest,
+    key: str = "",
+    campaign: str | None = None,
+) -> Entry:
+    """The row of a request, as `Terms.entry` gives it."""
+    first, second = request.participants
+    return terms_of(request).entry(
+        number,
+        line,
+        cells,
+        first=first,
+        second=second,
+        name=request.name or "",
         key=key,
-        request=_encode(request).decode(),
-        fingerprint=fingerprint(request.name, request.participants),
-        connector=request.voice_connector_id,
+        campaign=campaign,
     )
+
+
+def identity(body: str) -> str:
+    """What a row without a `job_id` is known by: 128 bits of SHA-256, hexadecimal.
+
+    The order of the participants counts: geographic matching looks at the first.
+    """
+    return sha256(body.encode()).hexdigest()[:_IDENTITY_DIGITS]
 
 
 def fingerprint(name: str | None, numbers: Iterable[str]) -> int:
@@ -55,4 +126,8 @@ def fingerprint(name: str | None, numbers: Iterable[str]) -> int:
 
     Equal fingerprints prove nothing: they say which few jobs to compare with.
     """
-    return crc32(f"{name or ''} {' '.join(sorted(numbers))}".encode("utf-8", "surrogatepass"))
+    return _crc(name or "", " ".join(sorted(numbers)))
+
+
+def _crc(name: str, numbers: str) -> int:
+    return crc32(f"{name} {numbers}".encode("utf-8", "surrogatepass"))

@@ -134,23 +134,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One row of a job file, read and validated.
-
-    `number` counts data rows from 1. `cells` is JSON text of the row's own columns, verbatim: an
-    array of strings for CSV, an object for JSONL, or one string for a line that is neither.
-    Exactly one of `request` and `problems` is present. `key` is the row's identity; None only
-    where there are problems.
-    """
-
-    number: int
-    line: int
-    cells: str
-    key: str | None = None
-    request: SessionRequest | None = None
-    problems: tuple[Problem, ...] = ()
-
-
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An accepted row, on its way to one proxy session. `attempts` counts those already made."""
 

@@ -73,7 +73,7 @@ class RowResult(msgspec.Struct, frozen=True, kw_only=True):
     """One row with what became of it, as result files and summaries need it.
 
     `number` counts the job file's data rows from 1; None for a row the file no longer has.
-    `cells` as in `Row`. `request` is None for a row that was turned away.
+    `cells` as in `Entry`. `request` is None for a row that was turned away.
     `session_json` is the service's ProxySession as JSON, None without one.
     `error_code`/`error_message` are the last attempt's, or the row's problems.
     """

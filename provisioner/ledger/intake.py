@@ -59,11 +59,11 @@ class SqliteIntake:
     def add(self, rows: Sequence[Entry]) -> list[Problem]:
         """Record rows; return the problems that only the whole file shows."""
         with writing(self._path):
-            jobs = [row for row in rows if row.request is not None]
+            jobs = [row for row in rows if row.body is not None]
             new = self._insert(jobs)
             self._tally["new"] += new
             if len(jobs) < len(rows):
-                self._turn_away(row for row in rows if row.request is None)
+                self._turn_away(row for row in rows if row.body is None)
             return self._resolve(jobs) if new < len(jobs) else []
 
     def recorded(self) -> Recorded:
@@ -137,7 +137,7 @@ class SqliteIntake:
             rows = min(_ROWS_AT_ONCE, 1 << rest.bit_length() - 1)
             columns: list[object] = [self._last_before, self._id, self._recording]
             for job in jobs[start : start + rows]:
-                columns += (job.number, job.key, job.request, job.fingerprint, job.cells)
+                columns += (job.number, job.key, job.body, job.fingerprint, job.cells)
             inserted += self._connection.execute(_insertion(rows), columns).rowcount
             start += rows
         return inserted
@@ -158,18 +158,18 @@ class SqliteIntake:
         known = self._jobs_with_keys([row.key for row in rows if row.key is not None])
         problems: list[Problem] = []
         for row in rows:
-            if row.request is None or row.key is None:
+            if row.body is None or row.key is None:
                 continue
             earlier = known[row.key]
             if (earlier.recording, earlier.number) == (self._recording, row.number):
                 continue
-            kind = clash(row.request, earlier, self._recording)
+            kind = clash(row.body, earlier, self._recording)
             if kind is Clash.REUSED:
                 problems.append(self._reused(row, earlier))
             self._settle(kind, row, earlier)
             if kind in {Clash.SEEN_AGAIN, Clash.CORRECTED}:
                 known[row.key] = msgspec.structs.replace(
-                    earlier, recording=self._recording, number=row.number, request=row.request
+                    earlier, recording=self._recording, number=row.number, request=row.body
                 )
         return problems
 

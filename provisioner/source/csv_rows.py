@@ -5,7 +5,7 @@ from operator import itemgetter
 
 import msgspec
 
-from provisioner.job import Row
+from provisioner.entry import Entry
 from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
@@ -22,9 +22,10 @@ _decode = msgspec.json.Decoder().decode
 class CsvRows:
     """Iterates over the rows below a header."""
 
-    def __init__(self, header: Header, validator: Validator) -> None:
+    def __init__(self, header: Header, validator: Validator, campaign: str | None) -> None:
         self._header = header
         self._validator = validator
+        self._campaign = campaign
         self._width = len(header.names)
         self._pair = self._picker(PARTICIPANTS)
         self._labels_of = self._picker(("name", "job_id"))
@@ -37,7 +38,7 @@ class CsvRows:
         columns = tuple(self._header.names[index] for index in self._header.kept)
         return Layout(format="csv", delimiter=self._header.delimiter, bom=bom, columns=columns)
 
-    def read(self, lines: Lines) -> Iterator[Row]:
+    def read(self, lines: Lines) -> Iterator[Entry]:
         """The rows from where `lines` stand."""
         delimiter, number = self._header.delimiter, 0
         for line in lines:
@@ -52,7 +53,7 @@ class CsvRows:
             else:
                 yield self._row(number, start, cells)
 
-    def _row(self, number: int, line: int, cells: list[str]) -> Row:
+    def _row(self, number: int, line: int, cells: list[str]) -> Entry:
         if len(cells) > self._width:
             return self._overfull(number, line, cells)
         if len(cells) < self._width:
@@ -65,27 +66,23 @@ class CsvRows:
                 self._terms(cells), self._pair(cells), name, job_id
             )
             if accepted is not None:
-                return Row(
-                    number=number, line=line, cells=text, key=accepted.key, request=accepted.request
-                )
+                return accepted.entry(number, line, text, self._campaign)
         return self._examined(number, line, cells)
 
-    def _examined(self, number: int, line: int, cells: list[str]) -> Row:
+    def _examined(self, number: int, line: int, cells: list[str]) -> Entry:
         text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()
         told = self._told(cells)
         verdict = self._validator.examine(told.fields)
         faults = self._damage(cells) + told.faults
         if isinstance(verdict, Accepted) and not faults:
             if not self._header.is_gathered:
-                self._validator.remember(self._terms(cells), verdict.request)
-            return Row(
-                number=number, line=line, cells=text, key=verdict.key, request=verdict.request
-            )
+                self._validator.remember(self._terms(cells), verdict.terms)
+            return verdict.entry(number, line, text, self._campaign)
         settled = told.settled | {fault.column for fault in faults}
         if not isinstance(verdict, Accepted):
             faults += [fault for fault in verdict if fault.column not in settled]
         problems = problems_at(line, faults, told.labels)
-        return Row(number=number, line=line, cells=text, problems=problems)
+        return Entry(number=number, line=line, cells=text, problems=problems)
 
     def _told(self, cells: Sequence[str]) -> Gathered:
         header = self._header
@@ -108,7 +105,7 @@ class CsvRows:
             if (damage := damage_of(cells[index]))
         ]
 
-    def _overfull(self, number: int, line: int, cells: list[str]) -> Row:
+    def _overfull(self, number: int, line: int, cells: list[str]) -> Entry:
         own = [replaced(cell) for cell in (*self._kept(cells), *cells[self._width :])]
         fault = Fault(
             column=None,
@@ -116,7 +113,7 @@ class CsvRows:
             "quote a cell that holds the delimiter or a line break",
         )
         problems = problems_at(line, [fault], {})
-        return Row(number=number, line=line, cells=_encode(own).decode(), problems=problems)
+        return Entry(number=number, line=line, cells=_encode(own).decode(), problems=problems)
 
     def _own(self, cells: list[str]) -> Sequence[str]:
         return cells if self._keeps_all else self._kept(cells)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from provisioner.entry import Entry, entry
+from provisioner.entry import Entry
 from provisioner.errors import ConfigurationError, InputMissingError, InputRefusedError
-from provisioner.job import Row
 from provisioner.record import Layout
 from provisioner.settings import InputSettings
 from provisioner.source.apart import LARGE, EntriesApart, Reading
@@ -58,17 +57,20 @@ class JobFile:
 
     def entries_here(self, campaign: str) -> Iterator[list[Entry]]:
         """The same, read by this process whatever the size."""
-        rows = self.rows()
-        while batch := [entry(row, campaign) for row in islice(rows, _ROWS_AT_ONCE)]:
+        rows = self.rows(campaign)
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
             yield batch
 
-    def rows(self) -> Iterator[Row]:
-        """Every row in file order, invalid ones with their problems; the file can be read once."""
+    def rows(self, campaign: str | None = None) -> Iterator[Entry]:
+        """Every row in file order, invalid ones with their problems; the file can be read once.
+
+        Without a campaign, rows keep the Names they bring.
+        """
         stream = self._input.stream
         encoding = detect_encoding(stream.read(BOM_LENGTH), self._settings.encoding)
         try:
             with decoded(stream, encoding) as text:
-                yield from self._read(Lines(text), bom=encoding.bom > 0)
+                yield from self._read(Lines(text), campaign, bom=encoding.bom > 0)
                 self._input.check_unchanged()
         except InputRefusedError as error:
             raise InputRefusedError(f"{self.name}: {error}", hint=error.hint) from error
@@ -102,13 +104,13 @@ class JobFile:
         self._layout = entries.layout
         yield from entries
 
-    def _read(self, lines: Lines, *, bom: bool) -> Iterator[Row]:
+    def _read(self, lines: Lines, campaign: str | None, *, bom: bool) -> Iterator[Entry]:
         if (self._format or _sniffed(lines)) == "jsonl":
-            objects = JsonlRows(self._validator)
+            objects = JsonlRows(self._validator, campaign)
             self._layout = objects.layout
             return objects.read(lines)
         header = read_header(lines, _TABS_FIRST if self._format == "tsv" else DELIMITERS)
-        records = CsvRows(header, self._validator)
+        records = CsvRows(header, self._validator, campaign)
         self._layout = partial(records.layout, bom=bom)
         return records.read(lines)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from provisioner.entry import Entry
 from provisioner.errors import InputRefusedError
-from provisioner.job import Row
 from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS
 from provisioner.source.jsonl_fields import gather
@@ -42,8 +42,9 @@ class MalformedLineError(ValueError):
 class JsonlRows:
     """Iterates over the objects of a file."""
 
-    def __init__(self, validator: Validator) -> None:
+    def __init__(self, validator: Validator, campaign: str | None) -> None:
         self._validator = validator
+        self._campaign = campaign
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._columns: dict[str, None] = {}
 
@@ -51,7 +52,7 @@ class JsonlRows:
         """The keys seen so far, in the order they came up."""
         return Layout(format="jsonl", columns=tuple(self._columns))
 
-    def read(self, lines: Lines) -> Iterator[Row]:
+    def read(self, lines: Lines) -> Iterator[Entry]:
         """The rows from where `lines` stand."""
         number = 0
         for line in lines:
@@ -65,7 +66,7 @@ class JsonlRows:
             number += 1
             yield self._row(number, lines.number, line)
 
-    def _row(self, number: int, line_number: int, line: str) -> Row:
+    def _row(self, number: int, line_number: int, line: str) -> Entry:
         try:
             record = _record(line)
             shape = self._shapes.get(tuple(record)) or self._new_shape(record)
@@ -75,9 +76,7 @@ class JsonlRows:
         accepted = None if NUL_ESCAPE in cells else self._recognised(record, shape)
         if accepted is None:
             return self._examined(number, line_number, cells, record)
-        return Row(
-            number=number, line=line_number, cells=cells, key=accepted.key, request=accepted.request
-        )
+        return accepted.entry(number, line_number, cells, self._campaign)
 
     def _recognised(self, record: dict[str, object], shape: Shape) -> Accepted | None:
         if shape.pair is None:
@@ -97,7 +96,7 @@ class JsonlRows:
 
     def _examined(
         self, number: int, line_number: int, cells: str, record: dict[str, object]
-    ) -> Row:
+    ) -> Entry:
         shape = self._shapes[tuple(record)]
         gathered = gather({key: record[key] for key in shape.own})
         verdict = self._validator.examine(gathered.fields)
@@ -105,19 +104,13 @@ class JsonlRows:
         faults += gathered.faults
         if isinstance(verdict, Accepted) and not faults:
             if shape.pair is not None:
-                self._validator.remember(_terms(record, shape), verdict.request)
-            return Row(
-                number=number,
-                line=line_number,
-                cells=cells,
-                key=verdict.key,
-                request=verdict.request,
-            )
+                self._validator.remember(_terms(record, shape), verdict.terms)
+            return verdict.entry(number, line_number, cells, self._campaign)
         settled = gathered.settled | {fault.column for fault in faults}
         if not isinstance(verdict, Accepted):
             faults += [fault for fault in verdict if fault.column not in settled]
         problems = problems_at(line_number, faults, gathered.labels)
-        return Row(number=number, line=line_number, cells=cells, problems=problems)
+        return Entry(number=number, line=line_number, cells=cells, problems=problems)
 
     def _new_shape(self, record: dict[str, object]) -> Shape:
         if len(self._shapes) >= _SHAPES_MAXIMUM:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from provisioner.job import Problem, Row
+from provisioner.entry import Entry
+from provisioner.job import Problem
 from provisioner.source.columns import PAIR, PARTICIPANTS
 from provisioner.source.masking import shown, shown_participant
 from provisioner.source.validation import Fault
@@ -36,11 +37,11 @@ def problems_at(
     )
 
 
-def broken_row(number: int, line: int, text: str, message: str) -> Row:
+def broken_row(number: int, line: int, text: str, message: str) -> Entry:
     """A row that could not even be split into columns; its cells are its line, as one string."""
     cells = _encode(_cut(replaced(text.rstrip("\r\n")))).decode()
     problems = (Problem(line=line, message=message),)
-    return Row(number=number, line=line, cells=cells, problems=problems)
+    return Entry(number=number, line=line, cells=cells, problems=problems)
 
 
 def damage_of(text: str) -> str | None:

@@ -1,10 +1,10 @@
 """Raw columns in, a session request or every fault out; no file, no line, no format."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from hashlib import sha256
 
 import msgspec
 
+from provisioner.entry import Entry, Terms, terms_of
 from provisioner.errors import ConfigurationError
 from provisioner.session import CAPABILITIES, NAME, GeoMatchParams, SessionRequest
 from provisioner.settings import RowDefaults
@@ -12,14 +12,12 @@ from provisioner.source.columns import PARTICIPANTS
 from provisioner.source.numbers import are_canonical, canonical_number
 from provisioner.source.values import JOB_ID_LENGTH, PARSERS, InvalidValueError
 
-_IDENTITY_DIGITS = 32
 _KNOWN_TERMS_MAXIMUM = 4096
 _MISSING = {
     "participant_1": "is empty; write a phone number, such as +14155550100",
     "participant_2": "is empty; write a phone number, such as +14155550100",
     "voice_connector_id": "is empty; write it in the row, or give --voice-connector-id for all",
 }
-_encode = msgspec.json.Encoder().encode
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +28,27 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row that may become a job, with its identity."""
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """A row that may become a job: its pair in E.164, its own Name and job id, empty if none."""
 
-    key: str
-    request: SessionRequest
+    terms: Terms
+    first: str
+    second: str
+    name: str
+    job_id: str
+
+    def entry(self, number: int, line: int, cells: str, campaign: str | None) -> Entry:
+        """The row as it is recorded."""
+        return self.terms.entry(
+            number,
+            line,
+            cells,
+            first=self.first,
+            second=self.second,
+            name=self.name,
+            key=self.job_id,
+            campaign=campaign,
+        )
 
 
 class Validator:
@@ -46,7 +60,7 @@ class Validator:
 
     def __init__(self, defaults: RowDefaults) -> None:
         self._defaults = _checked_defaults(defaults)
-        self._known: dict[Hashable, SessionRequest] = {}
+        self._known: dict[Hashable, Terms] = {}
 
     def examine(self, fields: Mapping[str, object]) -> Accepted | list[Fault]:
         """The verdict on one row; `fields` maps our columns to raw values, in any order."""
@@ -56,21 +70,20 @@ class Validator:
         faults += _contradictions(given, values)
         if faults:
             return faults
-        request = _request(values)
-        return Accepted(key=str(values.get("job_id") or identity(request)), request=request)
+        return _accepted(values)
 
-    def remember(self, terms: Hashable, request: SessionRequest) -> None:
-        """Note that rows with these raw terms are worth what `request` holds beside its pair."""
+    def remember(self, raw: Hashable, terms: Terms) -> None:
+        """Note what rows with these raw terms ask for beside their pair and Name."""
         if len(self._known) >= _KNOWN_TERMS_MAXIMUM:
             self._known.clear()
-        self._known[terms] = request
+        self._known[raw] = terms
 
     def recognise(
-        self, terms: Hashable, pair: Sequence[str], name: str, job_id: str
+        self, raw: Hashable, pair: Sequence[str], name: str, job_id: str
     ) -> Accepted | None:
         """Accept a row like one remembered; None when it needs `examine`."""
-        like = self._known.get(terms)
-        if like is None:
+        terms = self._known.get(raw)
+        if terms is None:
             return None
         first, second = pair
         if not are_canonical(first, second):
@@ -82,16 +95,7 @@ class Validator:
         job_id = job_id.strip()
         if len(job_id) > JOB_ID_LENGTH or not job_id.isprintable():
             return None
-        request = msgspec.structs.replace(like, participants=(first, second), name=name or None)
-        return Accepted(key=job_id or identity(request), request=request)
-
-
-def identity(request: SessionRequest) -> str:
-    """What a row without a `job_id` is known by: 128 bits of SHA-256, hexadecimal.
-
-    The order of the participants counts: geographic matching looks at the first.
-    """
-    return sha256(_encode(request)).hexdigest()[:_IDENTITY_DIGITS]
+        return Accepted(terms, first, second, name, job_id)
 
 
 def _checked_defaults(defaults: RowDefaults) -> dict[str, object]:
@@ -150,6 +154,16 @@ def _contradictions(given: Mapping[str, object], values: Mapping[str, object]) -
             message = f"is empty while {column} is not; give both or neither"
             faults.append(Fault(column=other, message=message))
     return faults
+
+
+def _accepted(values: dict[str, object]) -> Accepted:
+    request = _request(values)
+    return Accepted(
+        terms_of(request),
+        *request.participants,
+        request.name or "",
+        str(values.get("job_id", "")),
+    )
 
 
 def _request(values: dict[str, object]) -> SessionRequest:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from provisioner.entry import entry
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.record import Layout, NewCampaign
 from tests.contract.settlement_desk import Desk, row
@@ -18,7 +17,7 @@ def core(tmp_path: Path) -> Iterator[SqliteLedger]:
     with SqliteLedger(tmp_path / "ledger.db") as core:
         new = NewCampaign(name="night", input_name="a.csv", input_sha256="00", defaults="{}")
         with core.begin_intake(new) as intake:
-            intake.add([entry(row(number)) for number in range(1, 6)])
+            intake.add([row(number) for number in range(1, 6)])
             core.select(intake.commit(Layout(format="csv")).id)
         yield core
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from provisioner.job import Job, JobState, Outcome, Row, Verdict
+from provisioner.entry import Entry, entry
+from provisioner.job import Job, JobState, Outcome, Verdict
 from provisioner.ledger import LedgerSettlement, SqliteLedger
 from provisioner.ports import Ledger
 from provisioner.rulings import Decision, Question, Ruling
@@ -27,14 +28,14 @@ def participants(number: int) -> tuple[str, str]:
     return ("+12065550100", f"+1206555{number:04}")
 
 
-def row(number: int) -> Row:
+def row(number: int) -> Entry:
     request = SessionRequest(
         voice_connector_id=CONNECTOR,
         participants=participants(number),
         capabilities=("Voice",),
         name=name(number),
     )
-    return Row(number=number, line=number, cells="[]", key=f"k{number}", request=request)
+    return entry(number=number, line=number, cells="[]", key=f"k{number}", request=request)
 
 
 def session(number: int, identity: str = "", **more: Any) -> Session:

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.entry import Entry, entry
 from provisioner.errors import CannotWriteError
-from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.job import JobState, Outcome, Verdict
 from provisioner.ledger import GroupCommitLedger, ImmediateLedger, SqliteLedger
 from provisioner.ports import Ledger
 from provisioner.record import Layout, NewCampaign
@@ -39,13 +39,11 @@ def request(number: int) -> SessionRequest:
 
 def row(number: int) -> Entry:
     return entry(
-        Row(
-            number=number,
-            line=number + 1,
-            cells=f'["{number}"]',
-            key=f"k{number}",
-            request=request(number),
-        )
+        number=number,
+        line=number + 1,
+        cells=f'["{number}"]',
+        key=f"k{number}",
+        request=request(number),
     )
 
 

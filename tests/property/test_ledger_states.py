@@ -19,7 +19,6 @@ from provisioner.job import (
     Job,
     JobState,
     Outcome,
-    Row,
     Verdict,
     state_after,
 )
@@ -71,7 +70,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         request = SessionRequest(
             voice_connector_id="c", participants=("+1", "+2"), capabilities=(), name=str(number)
         )
-        return entry(Row(number=number, line=number, cells="[]", key=str(number), request=request))
+        return entry(number=number, line=number, cells="[]", key=str(number), request=request)
 
     def open_ledger(self) -> None:
         self.ledger = SqliteLedger(Path(self.folder.name) / "ledger.db")

@@ -11,7 +11,7 @@ import anyio
 import msgspec
 
 from provisioner.engine import Engine
-from provisioner.entry import Entry, fingerprint
+from provisioner.entry import Entry, entry
 from provisioner.job import Attempt, Job, JobState, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import SqliteLedger
@@ -228,14 +228,11 @@ class _NamelessIntake(SqliteIntake):
 
 
 def _unnamed(row: Entry) -> Entry:
-    if row.request is None:
+    request = row.request
+    if request is None or not is_ours(request.name):
         return row
-    request = msgspec.json.decode(row.request, type=SessionRequest)
-    if not is_ours(request.name):
-        return row
-    text = msgspec.json.encode(msgspec.structs.replace(request, name=None)).decode()
-    mark = fingerprint(None, request.participants)
-    return msgspec.structs.replace(row, request=text, fingerprint=mark)
+    unnamed = msgspec.structs.replace(request, name=None)
+    return entry(row.number, row.line, row.cells, request=unnamed, key=row.key or "")
 
 
 ABLATIONS: dict[str, type[Safeguards]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from provisioner.entry import Entry, entry
-from provisioner.job import Row
 from provisioner.record import Layout
 
 
@@ -14,14 +13,23 @@ class RowsInMemory:
 
     name = "night.csv"
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Entry]) -> None:
         self._rows = rows
         self.sha256 = f"{len(rows):064x}"
 
     def entries(self, campaign: str) -> Iterator[list[Entry]]:
         """See the port."""
-        yield [entry(row, campaign) for row in self._rows]
+        yield [_named(row, campaign) for row in self._rows]
 
     def layout(self) -> Layout:
         """See the port."""
         return Layout(format="csv")
+
+
+def _named(row: Entry, campaign: str) -> Entry:
+    request = row.request
+    if request is None:
+        return row
+    return entry(
+        row.number, row.line, row.cells, request=request, key=row.key or "", campaign=campaign
+    )

@@ -8,7 +8,8 @@ import msgspec
 
 from provisioner.emulator.faults import FaultKind, FaultPlan
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings, Quota
-from provisioner.job import Problem, Row
+from provisioner.entry import Entry, entry
+from provisioner.job import Problem
 from provisioner.session import SessionRequest
 from provisioner.settings import PaceSettings
 
@@ -69,7 +70,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     seed: int
-    rows: tuple[Row, ...]
+    rows: tuple[Entry, ...]
     first_rows: int
     pace: PaceSettings
     connections: int
@@ -163,18 +164,19 @@ def losing(seed: int) -> Scenario:
     )
 
 
-def _by_itself(row: Row) -> Row:
-    if row.request is None or row.request.name != "Smith":
+def _by_itself(row: Entry) -> Entry:
+    request = row.request
+    if request is None or request.name != "Smith":
         return row
-    request = msgspec.structs.replace(row.request, name=f"Smith {row.key}".replace("-", " "))
-    return msgspec.structs.replace(row, request=request)
+    request = msgspec.structs.replace(request, name=f"Smith {row.key}".replace("-", " "))
+    return entry(row.number, row.line, row.cells, request=request, key=row.key or "")
 
 
-def _rows(random: Random, count: int) -> tuple[Row, ...]:
+def _rows(random: Random, count: int) -> tuple[Entry, ...]:
     """Mostly distinct jobs; some share their numbers or their Name, some are turned away."""
     people = random.choice((2, 5, 3 * count))
     shared = random.random() < 0.3
-    rows: list[Row] = []
+    rows: list[Entry] = []
     for number in range(1, count + 1):
         kind = random.random()
         if kind < 0.03:
@@ -186,7 +188,7 @@ def _rows(random: Random, count: int) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _valid(random: Random, number: int, people: int, *, shared: bool) -> Row:
+def _valid(random: Random, number: int, people: int, *, shared: bool) -> Entry:
     first = random.randrange(people)
     second = (first + random.randrange(1, people)) % people
     own = random.random()
@@ -198,12 +200,12 @@ def _valid(random: Random, number: int, people: int, *, shared: bool) -> Row:
         name=name,
         expiry_minutes=random.choice((None, None, 5, 60, 720)),
     )
-    return Row(number=number, line=number, cells="[]", key=f"job-{number}", request=request)
+    return entry(number=number, line=number, cells="[]", key=f"job-{number}", request=request)
 
 
-def _invalid(number: int) -> Row:
+def _invalid(number: int) -> Entry:
     problem = Problem(line=number, message="not a number")
-    return Row(number=number, line=number, cells="[]", problems=(problem,))
+    return Entry(number=number, line=number, cells="[]", problems=(problem,))
 
 
 def _service(random: Random, seed: int, rate: float) -> EmulatorSettings:

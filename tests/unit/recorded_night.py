@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provisioner.entry import Entry, entry
-from provisioner.job import JobState, Outcome, Problem, Row, Verdict
+from provisioner.job import JobState, Outcome, Problem, Verdict
 from provisioner.ledger import (
     ImmediateLedger,
     SqliteLedger,
@@ -28,24 +28,20 @@ def request(number: int, connector: str = "c1") -> SessionRequest:
 
 def row(number: int, key: str | None = None, of: int | None = None) -> Entry:
     return entry(
-        Row(
-            number=number,
-            line=number + 1,
-            cells=f'["{number}"]',
-            key=key or f"k{number}",
-            request=request(of or number),
-        )
+        number=number,
+        line=number + 1,
+        cells=f'["{number}"]',
+        key=key or f"k{number}",
+        request=request(of or number),
     )
 
 
 def invalid(number: int) -> Entry:
-    return entry(
-        Row(
-            number=number,
-            line=number + 1,
-            cells="[]",
-            problems=(Problem(line=number + 1, column="name", message="too long"),),
-        )
+    return Entry(
+        number=number,
+        line=number + 1,
+        cells="[]",
+        problems=(Problem(line=number + 1, column="name", message="too long"),),
     )
 
 

@@ -11,12 +11,12 @@ import anyio
 
 from provisioner.clock import VirtualClock
 from provisioner.engine import Engine
-from provisioner.entry import entry
+from provisioner.entry import Entry, entry
 from provisioner.events import (
     Event,
 )
 from provisioner.gateway import BackoffPolicy
-from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Row, Verdict
+from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import CircuitBreaker, build_limiter
@@ -97,21 +97,21 @@ class Night:
         self.core.__enter__()
         campaign = NewCampaign(name="n", input_name="n", input_sha256="0", defaults="{}")
         with self.core.begin_intake(campaign) as intake:
-            intake.add([entry(self._row(number)) for number in range(1, self.jobs + 1)])
+            intake.add([self._row(number) for number in range(1, self.jobs + 1)])
             self.core.select(intake.commit(Layout(format="csv")).id)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.core.__exit__(None, None, None)
 
-    def _row(self, number: int) -> Row:
+    def _row(self, number: int) -> Entry:
         request = SessionRequest(
             voice_connector_id=self._connectors[number % len(self._connectors)],
             participants=("+1", "+2"),
             capabilities=(),
             name=f"j{number}",
         )
-        return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
+        return entry(number=number, line=number, cells="[]", key=f"j{number}", request=request)
 
     def stop_between_intent_and_call(self, seconds: float) -> None:
         """The first intent takes so long to become durable."""

@@ -16,13 +16,13 @@ from provisioner.emulator.faults import parse_faults
 from provisioner.emulator.gateway import EmulatedGateway
 from provisioner.emulator.settings import CONNECTOR, EmulatorSettings
 from provisioner.engine import Engine
-from provisioner.entry import entry
+from provisioner.entry import Entry, entry
 from provisioner.errors import ServiceError
 from provisioner.events import (
     Event,
 )
 from provisioner.gateway import BackoffPolicy
-from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.job import JobState, Outcome, Verdict
 from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import CircuitBreaker, build_limiter
@@ -82,7 +82,7 @@ class Night:
         self.core.__enter__()
         campaign = NewCampaign(name="n", input_name="n", input_sha256="0", defaults="{}")
         with self.core.begin_intake(campaign) as intake:
-            intake.add([entry(self._row(number)) for number in range(1, self.jobs + 1)])
+            intake.add([self._row(number) for number in range(1, self.jobs + 1)])
             self.core.select(intake.commit(Layout(format="csv")).id)
         pace = PaceSettings(rate=100.0, max_attempts=3)
         self.lane = Lane(
@@ -106,14 +106,14 @@ class Night:
             self.settlement, self.lane, self, self.policy, self.events.append
         )
 
-    def _row(self, number: int) -> Row:
+    def _row(self, number: int) -> Entry:
         request = SessionRequest(
             voice_connector_id=self.connectors[number % len(self.connectors)],
             participants=(f"+1206555{number:04}", f"+1312555{number:04}"),
             capabilities=("Voice",),
             name=self.name(number),
         )
-        return Row(number=number, line=number, cells="[]", key=f"j{number}", request=request)
+        return entry(number=number, line=number, cells="[]", key=f"j{number}", request=request)
 
     def slow(self, rate: float) -> None:
         """Send so many calls a second from now on."""
@@ -164,11 +164,11 @@ class Twins(Night):
         super().__init__(folder, jobs, **more)
         self.alike = alike
 
-    def _row(self, number: int) -> Row:
+    def _row(self, number: int) -> Entry:
         row = super()._row(1)
         capabilities = ("Voice",) if number == 1 or self.alike else ("Voice", "SMS")
         request = msgspec.structs.replace(row.request, name="Smith", capabilities=capabilities)
-        return msgspec.structs.replace(row, number=number, key=f"j{number}", request=request)
+        return entry(number, row.line, row.cells, request=request, key=f"j{number}")
 
 
 async def unreachable(_: str) -> ConnectorProxy:

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.entry import entry
 from provisioner.errors import CannotWriteError
-from provisioner.job import JobState, Outcome, Row, state_after
+from provisioner.job import JobState, Outcome, state_after
 from provisioner.ledger import (
     ImmediateLedger,
     LedgerSettlement,
@@ -213,7 +213,7 @@ class TestIntake:
                 assert intake.held_by_another() is None
 
     def test_only_connectors_of_pending_jobs_are_needed(self, path: Path) -> None:
-        other = entry(Row(number=2, line=3, cells="[]", key="k2", request=request(2, "c2")))
+        other = entry(number=2, line=3, cells="[]", key="k2", request=request(2, "c2"))
         with SqliteLedger(path) as ledger:
             recorded = record(ledger, row(1), other)
             assert set(ledger.pending_connectors(recorded)) == {"c1", "c2"}

@@ -13,8 +13,9 @@ import anyio
 import msgspec
 import pytest
 
+from provisioner.entry import Entry
 from provisioner.errors import CannotWriteError, ConfigurationError, LedgerLockedError
-from provisioner.job import JobState, Outcome, Row, Verdict
+from provisioner.job import JobState, Outcome, Verdict
 from provisioner.ledger import (
     GroupCommitLedger,
     ImmediateLedger,
@@ -84,7 +85,7 @@ class TestFailedJobs:
 
 
 class TestUnfinishedWithInput:
-    def holder(self, path: Path, first: Row, sha256: str = "00") -> Holder | None:
+    def holder(self, path: Path, first: Entry, sha256: str = "00") -> Holder | None:
         with SqliteLedger(path) as ledger:
             record(ledger, first)
             with ledger.begin_intake(night("other", sha256=sha256)) as intake:

@@ -15,7 +15,7 @@ def examine(**fields):
 def request(**fields):
     verdict = examine(**fields)
     assert isinstance(verdict, Accepted), verdict
-    return verdict.request
+    return verdict.entry(1, 1, "[]", None).request
 
 
 def fault(**fields):
@@ -155,13 +155,13 @@ def test_a_default_no_row_could_use_is_refused_by_its_option(default, option):
 
 
 def test_an_empty_default_is_none():
-    assert Validator(RowDefaults(capabilities=" ")).examine(FIELDS).request == request()
+    assert Validator(RowDefaults(capabilities=" ")).examine(FIELDS) == examine()
 
 
 def test_what_was_remembered_is_bounded():
     validator = Validator(RowDefaults())
     accepted = validator.examine(FIELDS)
     for terms in range(5000):
-        validator.remember(terms, accepted.request)
+        validator.remember(terms, accepted.terms)
     assert validator.recognise(0, (A, B), "", "") is None
     assert validator.recognise(4999, (A, B), "", "") == accepted
