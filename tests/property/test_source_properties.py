@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -171,6 +172,15 @@ def test_a_job_has_one_key_in_either_format(written):
 def test_a_row_is_read_alike_however_often_its_like_came_before(written, repeats):
     rows = read(as_csv(written * repeats).encode(), "csv")
     assert [row.request for row in rows] == [request for request, _ in written] * repeats
+
+
+@given(written=jobs, file_format=st.sampled_from(["csv", "jsonl"]))
+def test_a_request_is_spelled_as_it_is_encoded_and_is_its_own_identity(written, file_format):
+    text = as_csv(written * 2).encode() if file_format == "csv" else as_jsonl(written * 2)
+    encoded = [msgspec.json.encode(request) for request, _ in written * 2]
+    rows = read(text, file_format)
+    assert [row.body.encode() for row in rows] == encoded
+    assert [row.key for row in rows] == [sha256(body).hexdigest()[:32] for body in encoded]
 
 
 # Few values to a column, so that most rows have had their like, sound or damaged, before them.
