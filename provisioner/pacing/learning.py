@@ -10,21 +10,12 @@ from provisioner.pacing.fence import Fence, Post
 from provisioner.pacing.measure import Measure
 from provisioner.pacing.probe import GENTLE_STEP, LARGEST_STEP, LEAST_STEP, Probe, first_step
 from provisioner.pacing.search import Search
+from provisioner.pacing.spell import Spell
 
 START = 2.0
 """Calls/s of a first call ever: what the sibling operations' smallest quotas allow."""
 BELOW = 0.003
 """Of the quota: what is left unused while its rate is held."""
-CURIOUS, CONFIDENT = 0.004, 0.0005
-"""Throttles that looking for more may cost, to a call let through."""
-LONGEST_SPELL = 600.0
-"""Seconds between two probes."""
-HEAD_START = 0.75
-"""Of the first spell: what is known may be out of date."""
-SUDDEN, SHARED = 1.4, 2.4
-"""Throttles of late, besides 8 % of all, that show a quota to have moved; or moved once more."""
-NOISE, CURIOUS_NOISE, SHARED_NOISE = 0.003, 0.004, 0.06
-"""The share that may be throttled at a rate that is right: by chance, by windows, by a tenant."""
 FLURRY = 2.2
 """Throttles of one flight that show the service's bucket to be empty."""
 MOVED = 0.05
@@ -67,17 +58,14 @@ class LearningPace:
         self._quota = known or 0.0
         self._found = 0.0
         self._is_known = known is not None
-        self._budget = CONFIDENT if known else CURIOUS
+        self._spell = Spell(is_known=bool(known))
         # Calls the service may let through beyond its quota; below 0 while probing: has let.
         self._saved = self._quota
-        self._spell = HEAD_START
-        self._cost = 1.0
-        self._throttled = 0
         self._search = Search(now)
         self._measure = Measure(now, start, Post(now, 0), wild=False)
         self._probe = Probe(now, LEAST_STEP, is_first=True, is_regular=True)
         self._next_step = 2 * LEAST_STEP if known else GENTLE_STEP
-        self._was_probed = self._is_settled = self._is_shared = self._is_landed = False
+        self._is_landed = False
         self._is_full = self._is_eased = True
         self._go(now, _held(known) if known else start, Phase.HOLD if known else Phase.SEARCH)
 
@@ -98,7 +86,7 @@ class LearningPace:
         """As `Pace.observe`."""
         seconds = self._answers.add(now, sent_at, self.rate, throttled=throttled)
         self._fence.count(throttled=throttled)
-        self._throttled += throttled
+        self._spell.count(throttled=throttled)
         post = Post((now + sent_at) / 2, self._answers.accepted)
         if not throttled:
             self._save(seconds)
@@ -122,7 +110,7 @@ class LearningPace:
         """An answer to a call sent before the last decision: of its flight."""
         if not throttled or self._phase is not Phase.HOLD:
             return 0.0
-        self._cost += 0.25 * self._was_probed
+        self._spell.charge()
         if self._is_eased or self._answers.flurry < FLURRY:
             return 0.0
         self._is_eased = True
@@ -132,7 +120,8 @@ class LearningPace:
         self, now: float, sent_at: float, seconds: float, post: Post, *, throttled: bool
     ) -> float:
         if not self._is_landed:
-            self._is_landed, self._was_probed = True, False
+            self._is_landed = True
+            self._spell.land()
             self._answers.forget_throttles(throttled)
         if self._phase is Phase.SEARCH:
             self._seek(now, sent_at, post, throttled=throttled)
@@ -186,22 +175,21 @@ class LearningPace:
 
     def _hold(self, now: float) -> float:
         left_out = self._ease(1.0)
-        self._spell, self._throttled, self._is_eased = 0.0, 0, True
+        self._is_eased = True
+        self._spell.begin()
         self._go(now, _held(self._quota), Phase.HOLD)
         return left_out
 
     def _wait(self, now: float, seconds: float) -> None:
-        self._spell += max(self._budget / self._cost, seconds / LONGEST_SPELL)
-        if self._spell >= 1.0:
-            self._is_shared = self._is_shared and self._throttled > 0
+        if self._spell.is_over(seconds):
             self._begin_probe(now)
 
     def _yield(self, now: float, post: Post) -> float:
         """To a throttle at the held rate."""
         answers = self._answers
-        sudden = SHARED if self._is_shared else SUDDEN
-        if answers.recent >= sudden + 0.08 * answers.memory(self.rate):
-            self._remeasure(now, post)
+        if answers.recent >= self._spell.sudden + 0.08 * answers.memory(self.rate):
+            self._spell.fall()
+            self._begin_measure(now, post, self._wanted)
             return 0.0
         if self._fence.stands:
             self._correct(post)
@@ -213,26 +201,19 @@ class LearningPace:
         self._saved = 0.0
         return self._ease(0.5)
 
-    def _remeasure(self, now: float, post: Post) -> None:
-        if self._is_settled:
-            self._is_shared, self._budget = True, CURIOUS
-        self._is_settled = False
-        self._begin_measure(now, post, self._wanted)
-
     def _correct(self, post: Post) -> None:
-        noise = NOISE if self._budget == CONFIDENT else CURIOUS_NOISE
         self._quota = self._fence.correct(
             self._quota,
             post,
             held=_held(self._quota),
             bunched=self._answers.bunched(self.rate),
-            noise=SHARED_NOISE if self._is_shared else noise,
+            noise=self._spell.noise,
         )
 
     def _begin_probe(self, now: float, again: float | None = None) -> None:
         """After a spell; or once more, `again` at this step."""
         step = again if again is not None else self._first_step()
-        self._throttled = 0
+        self._spell.probe()
         self._probe = Probe(now, step, is_first=again is None, is_regular=again is None)
         self._step_up(now)
 
@@ -255,7 +236,8 @@ class LearningPace:
         probe = self._probe
         if not probe.is_refused(self._quota * self._answers.trip):
             return 0.0
-        self._account(probe)
+        typical = probe.is_regular and not probe.proved and not self._is_full
+        self._spell.refuse(is_typical=typical)
         self._saved, self._is_full = 0.0, False
         if not probe.proved:
             return self._give_up(now, post)
@@ -263,13 +245,6 @@ class LearningPace:
             self._correct(post)
             return self._probe_again(now, probe.proved / 4)
         return self._rise(now, post)
-
-    def _account(self, probe: Probe) -> None:
-        """What a refused probe costs, if it was one like those to come."""
-        self._was_probed = probe.is_regular and not probe.proved and not self._is_full
-        if self._was_probed:
-            self._is_settled = True
-            self._cost = max(1.0, self._cost + 0.25 * (self._throttled - self._cost))
 
     def _give_up(self, now: float, post: Post) -> float:
         self._is_known = True
@@ -284,7 +259,7 @@ class LearningPace:
         """To what was proved."""
         probe = self._probe
         if probe.proved > MOVED:
-            self._budget, self._is_shared = CURIOUS, False
+            self._spell.rise()
         self._believe(self._quota * (1 + probe.proved), post)
         self._next_step = max(LEAST_STEP, probe.gap / 4)
         return self._probe_again(now, probe.gap / 4) if probe.gap > WIDE else self._hold(now)
