@@ -16,10 +16,14 @@ LARGEST_CUT = 0.9
 
 
 class Post(NamedTuple):
-    """A throttle: when it happened, and how many calls had been let through by then."""
+    """A throttle: when it happened, and how many calls had been let through by then.
+
+    `saved` is how many the service may have had left all the same, if chance made the throttle.
+    """
 
     at: float
     accepted: int
+    saved: float = 0.0
 
 
 class Fence:
@@ -68,7 +72,8 @@ class Fence:
         if calls < ENOUGH or seconds <= 0.0:
             return quota
         rate, doubt = calls / seconds, 3 + 2 * bunched
-        least = rate * (1 - (1 + bunched) / calls - RISE_BLUR / seconds)
+        earned = rate - self._first.saved / seconds
+        least = earned * (1 - (1 + bunched) / calls - RISE_BLUR / seconds)
         most = rate * (1 + doubt / calls + (SHORT_BLUR if seconds < SHORT else BLUR) / seconds)
         asked = calls + self._throttled + self._left_out + doubt
         is_less = most < held * (1 - noise) and asked >= ASKED * held * seconds

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
 from provisioner import defaults
 from provisioner.pacing.answers import Answers
 from provisioner.pacing.fence import Fence, Post
 from provisioner.pacing.measure import Measure
-from provisioner.pacing.probe import GENTLE_STEP, LARGEST_STEP, LEAST_STEP, Probe, first_step
+from provisioner.pacing.phase import Phase
+from provisioner.pacing.probe import (
+    GENTLE_STEP,
+    LARGEST_STEP,
+    LEAST_STEP,
+    Probe,
+    first_step,
+    largest_step,
+)
 from provisioner.pacing.search import Search
 from provisioner.pacing.spell import Spell
 
@@ -16,6 +22,8 @@ START = 2.0
 """Calls/s of a first call ever: what the sibling operations' smallest quotas allow."""
 BELOW = 0.003
 """Of the quota: what is left unused while its rate is held."""
+SAVED = 5.0
+"""Seconds of its quota that a service may save."""
 FLURRY = 2.2
 """Throttles of one flight that show the service's bucket to be empty."""
 MOVED = 0.05
@@ -24,15 +32,6 @@ WIDE = 0.08
 """The gap between allowed and refused that is looked into at once."""
 SMALL_FLIGHT = 5.0
 """Calls on their way at once that tell nothing of a quota yet."""
-
-
-class Phase(Enum):
-    """What the current rate is for."""
-
-    SEARCH = auto()
-    MEASURE = auto()
-    HOLD = auto()
-    PROBE = auto()
 
 
 class LearningPace:
@@ -60,7 +59,7 @@ class LearningPace:
         self._is_known = known is not None
         self._spell = Spell(is_known=bool(known))
         # Calls the service may let through beyond its quota; below 0 while probing: has let.
-        self._saved = self._quota
+        self._saved = SAVED * self._quota
         self._search = Search(now)
         self._measure = Measure(now, start, Post(now, 0), wild=False)
         self._probe = Probe(now, LEAST_STEP, is_first=True, is_regular=True)
@@ -102,7 +101,7 @@ class LearningPace:
 
     def _save(self, seconds: float) -> None:
         saved = self._saved + self._quota * seconds - 1
-        self._saved = min(saved, max(self._saved, self._quota))
+        self._saved = min(saved, max(self._saved, SAVED * self._quota))
         if self._phase is not Phase.PROBE:
             self._saved = max(self._saved, 0.0)
 
@@ -192,7 +191,7 @@ class LearningPace:
             self._begin_measure(now, post, self._wanted)
             return 0.0
         if self._fence.stands:
-            self._correct(post)
+            self._correct(post._replace(saved=self._saved))
         self._is_eased = answers.flurry >= FLURRY
         self._set(_held(self._quota))
         self._since = now
@@ -218,27 +217,28 @@ class LearningPace:
         self._step_up(now)
 
     def _first_step(self) -> float:
-        bunched, saved = self._answers.bunched(self.rate), max(self._saved, 0.0)
-        trip = self._answers.trip
-        return first_step(self._next_step, self._quota, saved=saved, bunched=bunched, trip=trip)
+        if self._is_full:
+            return largest_step(self._flight)
+        doubt = self._answers.bunched(self.rate) + max(self._saved, 0.0)
+        return first_step(self._next_step, self._quota, doubt, max(self._saved, 0.0), self._flight)
 
     def _step_up(self, now: float) -> None:
         self._saved = max(self._saved, 0.0)
         self._go(now, self._quota * (1 + self._probe.step), Phase.PROBE)
 
     def _climb(self, now: float) -> None:
-        doubt = self._answers.bunched(self.rate) + (self._quota if self._is_full else 0.0)
-        if self._probe.is_proved(now, -self._saved, doubt):
+        if self._probe.is_proved(now, -self._saved, self._answers.bunched(self.rate), self._flight):
+            self._is_full = False
             self._step_up(now)
 
     def _meet(self, now: float, post: Post) -> float:
         """A throttle at a step."""
         probe = self._probe
-        if not probe.is_refused(self._quota * self._answers.trip):
+        if not probe.is_refused(self._flight, self._answers.flurry):
             return 0.0
         typical = probe.is_regular and not probe.proved and not self._is_full
         self._spell.refuse(is_typical=typical)
-        self._saved, self._is_full = 0.0, False
+        self._saved = 0.0
         if not probe.proved:
             return self._give_up(now, post)
         if probe.is_first:
@@ -249,7 +249,8 @@ class LearningPace:
     def _give_up(self, now: float, post: Post) -> float:
         self._is_known = True
         self._correct(post)
-        if self._probe.step >= LARGEST_STEP / 2:
+        was_full, self._is_full = self._is_full, False
+        if self._probe.step >= LARGEST_STEP / 2 and not was_full:
             self._next_step = self._probe.step / 4
             return self._probe_again(now, self._next_step)
         self._next_step = max(LEAST_STEP, self._next_step / 2)
@@ -272,6 +273,11 @@ class LearningPace:
     def _believe(self, quota: float, post: Post | None = None) -> None:
         self._quota = quota
         self._fence.plant(post)
+
+    @property
+    def _flight(self) -> float:
+        """Calls of the quota on their way at once."""
+        return self._quota * self._answers.trip
 
     def _ease(self, share: float) -> float:
         """Calls to leave out, so that the service's bucket holds what the network bunches."""

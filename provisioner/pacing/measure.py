@@ -58,7 +58,7 @@ class Measure:
         if self._flying < 3:  # noqa: PLR2004 - as many as noise might throttle
             return max(rate, self.top / 4)
         let_through = (post.accepted - self.first.accepted + 1) / (post.at - self.first.at)
-        return min(max(ABOVE * let_through, self.top / 8), self.top / 2)
+        return min(max(ABOVE * let_through, self.top / 4), self.top / 2)
 
     def relief(self, now: float, post: Post, rate: float) -> float | None:
         """A lower rate to measure at, where too much is throttled; it begins anew there."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 LEAST_STEP, GENTLE_STEP, LARGEST_STEP, SPENDING_STEP = 0.01, 0.1, 0.5, 0.2
 """Shares of the quota: the least, a slow quota's, a short flight's, and to use what is saved."""
+EXCESS, FIRST_EXCESS = 30.0, 8.0
+"""Calls in flight beyond the quota by which a step may grow; and that a first one may cost."""
 STEP_SECONDS = 1.1
 """Longer than a second, at whose end a quota in windows throttles."""
 SECONDS = 30.0
@@ -12,6 +14,10 @@ PROOF = 2.0
 """Calls beyond what the service may have saved that prove a step."""
 HITS, FLIGHT_HITS = 0.003, 0.2
 """Throttles that refuse a step, besides one: of its calls, and of its excess in flight."""
+FLURRY, FLURRY_NOISE = 2.5, 0.005
+"""Throttles of one flight that refuse it in any case, besides those; and of the flight's calls."""
+LEAST = 1e-9
+"""Of a flight: one that was not yet seen has no calls."""
 
 
 class Probe:
@@ -37,28 +43,39 @@ class Probe:
         """Between the step that was refused and the one that was proved, as a share."""
         return (1 + self.step) / (1 + self.proved) - 1
 
-    def is_proved(self, now: float, excess: float, doubt: float) -> bool:
+    def is_proved(self, now: float, excess: float, doubt: float, flight: float) -> bool:
         """Count a call let through; whether `excess` calls prove the step. The next one begins."""
         self._calls += 1
         if excess < PROOF + doubt or now - self._began < STEP_SECONDS:
             return False
         self.proved = self.step
-        self._begin(now, 2 * self.step)
+        self._begin(now, self.step + min(self.step, max(LEAST_STEP, EXCESS / max(flight, LEAST))))
         return True
 
-    def is_refused(self, flight: float) -> bool:
-        """Count a throttle; `flight` is how many calls of the quota are on their way at once."""
+    def is_refused(self, flight: float, flurry: float) -> bool:
+        """Count a throttle; `flight` is how many calls of the quota are on their way at once.
+
+        `flurry` is how many of one flight were throttled.
+        """
         self._hits += 1
-        return self._hits >= 1 + int(HITS * self._calls + FLIGHT_HITS * self.step * flight)
+        excess = FLIGHT_HITS * self.step * flight
+        is_flurry = flurry >= FLURRY + FLURRY_NOISE * flight + excess
+        return is_flurry or self._hits >= 1 + int(HITS * self._calls + excess)
 
 
-def first_step(wanted: float, quota: float, *, saved: float, bunched: float, trip: float) -> float:
+def largest_step(flight: float) -> float:
+    """Of a known quota's first probe, which is to spend what the service saved before it began."""
+    flight = max(flight, LEAST)
+    return min(LARGEST_STEP, max(1.0, min(SPENDING_STEP * flight, FIRST_EXCESS)) / flight)
+
+
+def first_step(wanted: float, quota: float, doubt: float, saved: float, flight: float) -> float:
     """The step to begin with: at least `wanted`, and larger while the service has something saved.
 
     It is large enough to tell within half a minute and so small that it costs about one throttle.
-    `saved` and `bunched` are calls, `quota` calls/s, `trip` seconds.
+    `doubt` is how many calls beyond the quota prove nothing, `saved` of them from its bucket.
     """
-    slowest = (PROOF + bunched + saved) / (SECONDS * quota)
+    slowest = (PROOF + doubt) / (SECONDS * quota)
     least = max(wanted, min(max(LEAST_STEP, slowest), GENTLE_STEP))
-    cheap = max(LEAST_STEP, min(LARGEST_STEP, 1 / max(quota * trip, 1e-9)))
+    cheap = max(LEAST_STEP, min(LARGEST_STEP, 1 / max(flight, LEAST)))
     return max(min(least, cheap), min(SPENDING_STEP, saved / (4 * quota + 25)))

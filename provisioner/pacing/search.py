@@ -4,6 +4,9 @@ from __future__ import annotations
 
 STEP_SECONDS = 0.3
 """Between two doublings, at least; an answer to a call at the last rate is needed too."""
+CHEAP_FLIGHT, CAREFUL, MOST_SECONDS = 60.0, 200.0, 3.0
+"""Calls on their way that may all be throttled; each 200 more make a step a second longer, up to
+three: so much of what a bucket has saved is spent before the next."""
 SENT = 0.7
 """The share of a rate that has to be sent before its acceptance allows it."""
 FLIGHT_HITS, MOST_HITS = 0.1, 20
@@ -36,4 +39,5 @@ class Search:
                 self._hits, self._began = 0, now
             return False
         is_sent = self._calls >= SENT * rate * (sent_at - self._since)
-        return now >= self._began + STEP_SECONDS and is_sent
+        careful = min(MOST_SECONDS, max(0.0, rate * trip - CHEAP_FLIGHT) / CAREFUL)
+        return now >= self._began + STEP_SECONDS + careful and is_sent

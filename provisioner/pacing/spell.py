@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-CURIOUS, CONFIDENT = 0.004, 0.0005
+SHARED, CURIOUS, CONFIDENT = 0.015, 0.004, 0.0005
 """Throttles that looking for more may cost, to a call let through."""
-LONGEST = 600.0
+LONGEST = 640.0
 """Seconds between two probes."""
-HEAD_START = 0.75
+HEAD_START = 0.98
 """Of the first spell: what is known may be out of date."""
 SUDDEN, SHARED_SUDDEN = 1.4, 2.4
 """Throttles of late, besides 8 % of all, that show a quota to have moved; or moved once more."""
@@ -55,7 +55,8 @@ class Spell:
         self._passed += max(self._budget / self._cost, seconds / LONGEST)
         if self._passed < 1.0:
             return False
-        self._is_shared = self._is_shared and self._throttled > 0
+        if self._is_shared and not self._throttled:
+            self._is_shared, self._budget = False, CURIOUS
         return True
 
     def probe(self) -> None:
@@ -80,7 +81,7 @@ class Spell:
     def fall(self) -> None:
         """The quota seems to be smaller."""
         if self._is_settled:
-            self._is_shared, self._budget = True, CURIOUS
+            self._is_shared, self._budget = True, SHARED
         self._is_settled = False
 
     def rise(self) -> None:
