@@ -60,6 +60,11 @@ def test_a_known_rate_that_is_ten_times_too_high_is_corrected_in_seconds() -> No
     assert night.pace.learned == pytest.approx(37.3, rel=0.03)
 
 
+def test_a_known_rate_that_is_ten_times_too_low_is_noticed_in_half_a_minute() -> None:
+    night = Night(quota(20.0, seconds=40.0), known=2.0)
+    assert max(rate for _, rate, _ in night.rates[:35]) > 18
+
+
 def test_a_bucket_of_one_token_costs_throughput_rather_than_throttles() -> None:
     night = Night(Scenario(name="", quota=Quota(rate=5.0, burst=1.0), seconds=1200.0))
     assert night.use > 70
