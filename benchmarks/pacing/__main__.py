@@ -4,7 +4,7 @@ Writes benchmarks/results/pacing.txt and docs/pacing.svg. A cell reads `use / th
 what the quota let through, another tenant's part left out, and throttles per 100 successes. On the
 nights with noise those that the quota made are counted, not those that the noise made. Cells of
 `auto` are medians over seeds, which also shift the moments of the moves; the others' are one night.
-Seeds 100 to 102 and 300 to 304 were used to tune the controller, and are not used here.
+Seeds 100 to 104 and 300 to 304 were used to tune the controller, and are not used here.
 
 `*` marks a cell of `auto` that misses its target: 98 / 1 cold, 99 / 0.1 warm, 95 / 3 where the
 quota moves or is shared. `b` marks one that misses it where, by the column `bound`, every fixed

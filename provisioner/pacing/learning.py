@@ -39,10 +39,10 @@ class LearningPace:
 
     It searches by doubling, until throttled; measures what is let through; then holds 0.3 % below
     that for a spell, and probes above it. A refused probe costs about one throttle, and spells are
-    as long as makes that 4 in 1,000 calls, or 5 in 10,000 where the quota was known and has not
-    moved since: a faster lane is probed more often. A step of a probe is proved by calls let
-    through beyond what a bucket may have saved; each step doubles the excess. What the first
-    probe after a spell finds is proved by another before it is believed: the bucket is empty then.
+    as long as makes that 4 in 1,000 calls, 15 of a shared quota, or 5 in 10,000 of one that was
+    known and has not moved since. A step of a probe is proved by calls let through beyond what a
+    bucket may have saved; the next has up to twice the excess. What the first probe after a spell
+    finds is proved by another before it is believed: the bucket is empty then.
 
     Every throttle is also a post of a fence: see `Fence`. Too many at a held rate mean that the
     quota moved, or is shared: it is measured again. Calls that were not sent at the rate, for want
