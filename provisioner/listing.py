@@ -95,6 +95,8 @@ class Lister:
         """Every page of one connector."""
         lifetime = await self._lifetime(connector_id)
         began, steady = self._clock.time(), self._watch.is_steady()
+        # Other connectors may have taken long: what is in doubt by now is looked for.
+        await self._settlement.look_for_doubts()
         first_ended, token, trail = math.inf, None, _Trail()
         while True:
             page = await self._page(connector_id, token)
@@ -106,6 +108,7 @@ class Lister:
             if token is None:
                 return Listing(
                     began=began,
+                    ended=self._clock.time(),
                     first_ended=None if first_ended == math.inf else first_ended,
                     steady=steady,
                     default_expiry_minutes=lifetime,

@@ -141,15 +141,19 @@ class Ledger(Protocol):
 class Settlement(Protocol):
     """The ledger's side of settling what is ambiguous, for one campaign.
 
-    A listing, of some connectors, is `begin_listing`, `note` for every page, `end_listing`; what
-    it found stays until the next begins, outside of memory. All raise CannotWriteError.
+    A listing, of some connectors, is `begin_listing`, for each of them `look_for_doubts` and `note`
+    for every page, then `end_listing`; what it found stays until the next begins, outside of
+    memory. All raise CannotWriteError.
     """
 
     async def questions(self, after: int, limit: int) -> Sequence[Question]:
         """Up to `limit` ambiguous jobs with an id above `after`, by id."""
 
     async def begin_listing(self, *, everything: bool) -> None:
-        """Forget the last listing. Unless `everything`, only Names that matter now will be kept."""
+        """Forget the last listing. Unless `everything`, only Names that are looked for are kept."""
+
+    async def look_for_doubts(self) -> None:
+        """From here on look for the Names of jobs that are in doubt by now, or may be had twice."""
 
     async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
         """Keep sessions of a page; one that was seen before replaces what was known of it."""

@@ -91,6 +91,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A complete listing of one connector. Times are epoch seconds.
 
+    It looked for the jobs in doubt when it `began`; its last page was read when it `ended`.
     `first_ended` is when the session ended that ended first of those listed, None without one: a
     session that ended later would still be listed. `steady` is False when the wall clock has moved
     by itself of late: then nobody knows how old an attempt is, and no absence is proven.
@@ -100,6 +101,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     began: float
+    ended: float
     steady: bool = True
     first_ended: float | None = None
     default_expiry_minutes: int | None = None
@@ -268,7 +270,7 @@ def _may_have_gone(question: Question, listing: Listing, policy: SettlePolicy) -
     """Whether the session may be over, and the listing shows none that ended as early."""
     minutes = question.job.request.expiry_minutes or listing.default_expiry_minutes or 0
     over = question.opened_at + minutes * _MINUTE - policy.skew
-    return over <= listing.began and (listing.first_ended is None or listing.first_ended > over)
+    return over <= listing.ended and (listing.first_ended is None or listing.first_ended > over)
 
 
 def _pair(session: Session) -> frozenset[str]:

@@ -49,6 +49,10 @@ class LedgerSettlement:
         self._everything = everything
         await self._shell.perform(_begin_listing)
 
+    async def look_for_doubts(self) -> None:
+        """See the port."""
+        await self._shell.perform(_look_for_doubts)
+
     async def note(self, connector_id: str, sessions: Sequence[Session]) -> None:
         """See the port."""
         rows = [_sighting(each, connector_id, self._everything) for each in sessions if each.name]
@@ -124,6 +128,9 @@ def _begin_listing(core: SqliteLedger) -> None:
     with core.transaction():
         core.execute("index_fingerprints", {})
     core.prepare(LISTING_SCHEMA)
+
+
+def _look_for_doubts(core: SqliteLedger) -> None:
     core.execute("want_ambiguous", {})
     core.execute("want_suspects", {})
 

@@ -66,6 +66,7 @@ class Desk:
 
     async def scan(self, *sessions: Session, everything: bool = False) -> None:
         await self.settlement.begin_listing(everything=everything)
+        await self.settlement.look_for_doubts()
         await self.settlement.note(CONNECTOR, sessions)
         await self.settlement.end_listing()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -27,7 +27,7 @@ from provisioner.lane import Lane
 from provisioner.ledger import ImmediateLedger, LedgerSettlement, SqliteLedger
 from provisioner.pacing import CircuitBreaker, build_limiter
 from provisioner.record import Layout, NewCampaign
-from provisioner.rulings import SettlePolicy, Stray
+from provisioner.rulings import Question, SettlePolicy, Stray
 from provisioner.session import ConnectorProxy, SessionPage, SessionRequest, session_name
 from provisioner.settings import PaceSettings
 from provisioner.wiring import settling
@@ -137,6 +137,9 @@ class Night:
     def finish(self) -> None:
         while self.settle():
             self.send()
+
+    def questions(self) -> Sequence[Question]:
+        return self.clock.run(self.settlement.questions(0, 100))
 
     def strays(self) -> list[Stray]:
         async def found() -> list[Stray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -12,6 +13,7 @@ from provisioner.events import (
     ListingFailed,
 )
 from provisioner.job import JobState, Outcome
+from provisioner.listing import Lister
 from provisioner.session import SessionPage
 from tests.unit.settled_night import (
     FORBIDDEN,
@@ -111,3 +113,26 @@ def test_one_connector_that_cannot_be_listed_keeps_no_other_from_it(tmp_path: Pa
         night.send("lost=100%")
         night.settle()
         assert night.counts == {JobState.CREATED: 10, JobState.AMBIGUOUS: 10}
+
+
+def test_what_comes_into_doubt_while_one_connector_is_listed_is_found_at_the_next(
+    tmp_path: Path,
+) -> None:
+    night = Night(tmp_path, any_connector=True)
+    night.connectors = ["one", "two"]
+
+    async def list_while_others_are_sent() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(night.engine.run)
+            lister = Lister(
+                night.settlement, night.lane, night, night.events.append, patience=900.0
+            )
+            await night.settler.decide_all(await lister.list(night.connectors))
+
+    with night:
+        night.faults("failure_after=100%")
+        over = night.clock.now + 300.0
+        night.gateway.script = lambda _: UNWELL if night.clock.now < over else None
+        night.clock.run(list_while_others_are_sent())
+        assert night.counts == {JobState.CREATED: 10, JobState.AMBIGUOUS: 10}
+        assert all(each.absent_at is None for each in night.questions())

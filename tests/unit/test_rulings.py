@@ -63,7 +63,7 @@ def ruled(
     began: float = DUE,
     **more: Any,
 ) -> Decision:
-    more.setdefault("default_expiry_minutes", 60)
+    more = {"default_expiry_minutes": 60, "ended": began} | more
     flags = {name: more.pop(name) for name in ("contested", "exhausted") if name in more}
     return decide(asked or question(), sessions, Listing(began=began, **more), POLICY, **flags)
 
@@ -207,6 +207,11 @@ def test_a_session_that_may_have_closed_may_no_longer_show() -> None:
 
 def test_a_session_that_is_open_by_either_clock_must_show() -> None:
     assert ruled(asked=question(expiry_minutes=21)).ruling is Ruling.ABSENT_ONCE
+
+
+def test_a_session_that_may_have_closed_while_pages_were_read_may_not_show() -> None:
+    asked = question(expiry_minutes=21)
+    assert ruled(asked=asked, ended=DUE + 60).ruling is Ruling.REVIEW
 
 
 def test_closed_sessions_as_old_by_either_clock_show_that_they_are_listed() -> None:
