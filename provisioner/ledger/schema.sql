@@ -38,8 +38,9 @@ CREATE TABLE jobs (
 
 CREATE INDEX jobs_of_campaign ON jobs (campaign_id);
 CREATE UNIQUE INDEX jobs_identity ON jobs (campaign_id, key) WHERE problem IS NULL;
-CREATE INDEX jobs_unsettled ON jobs (campaign_id, state, id)
-    WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review';
+CREATE INDEX jobs_not_created ON jobs (campaign_id, state, id)
+    WHERE state = 'pending' OR state = 'in_flight' OR state = 'ambiguous' OR state = 'needs_review'
+        OR state = 'failed' OR state = 'withdrawn' OR state = 'rejected' OR state = 'duplicate';
 
 CREATE TABLE attempts (
     id         INTEGER PRIMARY KEY,
