@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from provisioner.errors import InputRefusedError, ProvisionerError, UsageError
+from provisioner.events import RetryUnmatched
 from provisioner.intake import IntakePolicy, ProblemSink, Stoppable, admit, refuse_too_many
 from provisioner.job import JobState
 from provisioner.ledger import SqliteLedger, SqliteReader
@@ -91,25 +93,36 @@ def enrol(
     on_problem: ProblemSink,
     stopped: Callable[[], bool] = lambda: False,
 ) -> CampaignRecord:
-    """The campaign to run, recorded from the job file or found by name; failed rows requeued."""
+    """The campaign, recorded from the job file or found by name."""
     if settings.input is None:
-        campaign = _recorded(core, settings)
-    else:
-        source = Stoppable(open_source(settings.input), stopped)
-        policy = IntakePolicy(
-            skip_invalid=settings.skip_invalid,
-            extend=settings.extend,
-            max_rows=_unless_limited(settings),
-        )
-        campaign = admit(core, source, new_campaign(settings, source), policy, on_problem)
+        return _recorded(core, settings)
+    source = Stoppable(open_source(settings.input), stopped)
+    policy = IntakePolicy(
+        skip_invalid=settings.skip_invalid,
+        extend=settings.extend,
+        max_rows=_unless_limited(settings),
+    )
+    return admit(core, source, new_campaign(settings, source), policy, on_problem)
+
+
+def requeue(
+    core: SqliteLedger, campaign: CampaignRecord, settings: Settings
+) -> RetryUnmatched | None:
+    """Make the failed rows pending that are to be sent again; what to tell if none has the code.
+
+    Raises:
+        TooManyRowsError: that would be more than may be sent; they stay failed.
+    """
     code, most = settings.retry_failed, _unless_limited(settings)
     if most is not None:
         again = 0 if code is None else core.failed(campaign.id, code)
         pending = core.reader().counts(campaign.id).get(JobState.PENDING, 0)
         refuse_too_many(pending + again, most)
-    if code is not None:
-        core.requeue_failed(campaign.id, code)
-    return campaign
+    if code is None or core.requeue_failed(campaign.id, code) or code == "*":
+        return None
+    rows = core.reader().results(campaign.id)
+    failed = Counter(row.error_code or "" for row in rows if row.state is JobState.FAILED)
+    return RetryUnmatched(code=code, failed=dict(failed.most_common()), at=time.time())
 
 
 def _unless_limited(settings: Settings) -> int | None:

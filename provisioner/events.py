@@ -24,6 +24,17 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class RetryUnmatched(msgspec.Struct, frozen=True, kw_only=True):
+    """No row of the campaign could be sent again for having failed with `code`.
+
+    `failed` are its failed rows by error code.
+    """
+
+    code: str
+    failed: dict[str, int]
+    at: float
+
+
 class CallSent(msgspec.Struct, frozen=True, kw_only=True):
     """An intent is durable and its request is leaving. Times are epoch seconds."""
 
@@ -185,6 +196,7 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
 
 Event: TypeAlias = (
     RunStarted
+    | RetryUnmatched
     | CallSent
     | OutcomeRecorded
     | OutcomeUnrecorded

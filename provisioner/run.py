@@ -11,7 +11,7 @@ import msgspec
 
 from provisioner import defaults
 from provisioner.audit import Auditor
-from provisioner.campaign import conclude, enrol, out_folder
+from provisioner.campaign import conclude, enrol, out_folder, requeue
 from provisioner.clock import SystemClock
 from provisioner.engine import Engine
 from provisioner.errors import (
@@ -87,6 +87,9 @@ async def provision(
         campaign = await anyio.to_thread.run_sync(
             enrol, core, settings, on_problem or _ignore, stop.is_set
         )
+        unmatched = await anyio.to_thread.run_sync(requeue, core, campaign, settings)
+        if unmatched is not None:
+            emit(unmatched)
         core.select(campaign.id)
         ensure_writable(out_folder(settings, campaign.name))
         with ungrouped():

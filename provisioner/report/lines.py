@@ -24,6 +24,7 @@ from provisioner.events import (
     OutcomeUnrecorded,
     RateChanged,
     RateLearned,
+    RetryUnmatched,
     RunFinished,
     RunStarted,
     SettlingStarted,
@@ -50,6 +51,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
     unrecorded, breaker, outcomes = _Unrecorded(), _BreakerLines(), OutcomeLines()
     tellers: dict[type, Callable[[FilteringBoundLogger, Any], None]] = {
         RunStarted: unrecorded.begin,
+        RetryUnmatched: _retry_unmatched,
         OutcomeUnrecorded: unrecorded,
         RateChanged: _RateLines(),
         RateLearned: _rate_learned,
@@ -108,6 +110,17 @@ def _run_started(logger: FilteringBoundLogger, event: RunStarted) -> None:
         rate=event.rate or "auto",
         concurrency=event.concurrency,
         **file_counts(event.counts),
+    )
+
+
+def _retry_unmatched(logger: FilteringBoundLogger, event: RetryUnmatched) -> None:
+    """Quiet where nothing failed at all: so it is after a nightly retry that went well."""
+    logger.log(
+        logging.WARNING if event.failed else logging.INFO,
+        "no failed row is sent again",
+        asked=event.code,
+        failed=", ".join(f"{rows:,} x {code}" for code, rows in event.failed.items()) or "none",
+        hint="name a code that rows failed with; --retry-failed alone sends all of them",
     )
 
 

@@ -192,8 +192,30 @@ def test_failed_rows_are_sent_again_when_asked(terminal: Terminal, emulator: Emu
     assert terminal(*args, "--max-attempts", 1).returncode == 3
     emulator.faults("")
     assert terminal(*args).returncode == 3
-    assert terminal(*args, "--retry-failed=BadRequestException").returncode == 3
     assert terminal("run", "--retry-failed", *args[1:]).returncode == 0
+
+
+def test_a_code_that_no_row_failed_with_is_told_with_those_that_rows_did_fail_with(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    emulator.faults("unavailable=100%")
+    terminal.jobs(3)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--rate", 500)
+    terminal(*args, "--max-attempts", 1)
+    done = terminal(*args, "--retry-failed=ServiceUnavailable", "--quiet")
+    assert done.returncode == 3
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert line["event"] == "no failed row is sent again"
+    assert line["failed"] == "3 x ServiceUnavailableException"
+
+
+def test_a_retry_of_every_night_is_no_warning_once_nothing_has_failed(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    terminal.jobs(1)
+    args = ("run", "night.csv", "--endpoint-url", emulator.url, "--quiet")
+    done = terminal(*args, "--retry-failed=ServiceUnavailableException")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_files_are_private(terminal: Terminal, emulator: Emulator) -> None:
