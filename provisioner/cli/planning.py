@@ -156,9 +156,9 @@ def _closings(plan: Plan, zone: tzinfo | None) -> Iterator[str]:
         yield f"Sessions close from {told(closings.first, zone)} to {told(closings.last, zone)}."
     if closings.unknown:
         yield (
-            f"{closings.unknown:,} rows have no expiry_minutes: "
-            "their sessions live as long as their connector's default says "
-            "(`provisioner doctor` shows it)"
+            f"{closings.unknown:,} rows have no expiry_minutes: their sessions live as long as "
+            "their connector's default says. `provisioner doctor --voice-connector-id ...` shows "
+            "it, `plan --expiry-minutes ...` reckons with it."
         )
     if closings.early and plan.needed_until is not None:
         yield (

@@ -79,6 +79,13 @@ def test_plan_tells_when_sessions_close(terminal: Terminal) -> None:
     assert "Sessions close from" in done.stdout
 
 
+def test_plan_says_how_to_reckon_with_a_default_that_it_does_not_know(terminal: Terminal) -> None:
+    terminal.jobs(10)
+    done = terminal("plan", "night.csv")
+    assert "10 rows have no expiry_minutes" in done.stdout
+    assert "plan --expiry-minutes" in done.stdout
+
+
 def test_plan_tells_the_rows_that_miss_the_deadline(terminal: Terminal) -> None:
     terminal.jobs(50)
     args = ("plan", "night.csv", "--rate", 10, "--max-duration", "3s")
