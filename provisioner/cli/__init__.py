@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -18,9 +19,19 @@ _TRACEBACK = "PROVISIONER_TRACEBACK"
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
+    _end_by_sigterm()
     prepare()
     hush_libraries()
     sys.exit(_exit_code())
+
+
+def _end_by_sigterm() -> None:
+    """As everywhere else also where the kernel leaves it to us: the first process of a container.
+
+    `run` listens for itself once it is under way.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
 
 
 def _exit_code() -> int:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from tests.e2e.conftest import Emulator, Terminal
+from tests.e2e.conftest import Emulator, Terminal, environment
 
 
 def started(terminal: Terminal, emulator: Emulator, *arguments: object) -> subprocess.Popen[str]:
@@ -60,6 +61,25 @@ def test_a_signal_drains_when_nobody_reads_stderr_any_more(
         process.terminate()
         process.wait(timeout=30)
     assert process.returncode == 75
+
+
+def test_the_first_process_of_a_container_ends_by_sigterm_too(
+    terminal: Terminal, emulator: Emulator
+) -> None:
+    terminal.jobs(2)
+    terminal("run", "night.csv", "--endpoint-url", emulator.url, "--limit", 1)
+    typed = "import os; os.getpid = lambda: 1; from provisioner.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", typed, "status", "--watch"],
+        cwd=terminal.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        process.wait(timeout=10)
+    assert process.returncode == 143
 
 
 def test_a_hangup_under_nohup_is_ignored(terminal: Terminal, emulator: Emulator) -> None:
