@@ -12,9 +12,7 @@ import anyio
 from provisioner.clock import VirtualClock
 from provisioner.engine import Engine
 from provisioner.entry import Entry, entry
-from provisioner.events import (
-    Event,
-)
+from provisioner.events import Event
 from provisioner.gateway import BackoffPolicy
 from provisioner.job import TOO_LATE, Attempt, Job, JobState, Outcome, Verdict
 from provisioner.lane import Lane

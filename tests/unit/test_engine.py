@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,12 +25,6 @@ from tests.unit.sending_night import (
     always,
     first,
 )
-
-
-@pytest.fixture
-def night(tmp_path: Path) -> Iterator[Night]:
-    with Night(tmp_path, jobs=20) as night:
-        yield night
 
 
 def test_every_pending_job_is_called_once(night: Night) -> None:

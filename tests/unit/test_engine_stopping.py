@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -23,12 +20,6 @@ from tests.unit.sending_night import (
     Night,
     always,
 )
-
-
-@pytest.fixture
-def night(tmp_path: Path) -> Iterator[Night]:
-    with Night(tmp_path, jobs=20) as night:
-        yield night
 
 
 def test_a_fatal_verdict_stops_the_lane_and_leaves_the_rest_pending(night: Night) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -31,12 +30,6 @@ from tests.unit.sending_night import (
     always,
     first,
 )
-
-
-@pytest.fixture
-def night(tmp_path: Path) -> Iterator[Night]:
-    with Night(tmp_path, jobs=20) as night:
-        yield night
 
 
 def test_a_retryable_outcome_is_tried_again(night: Night) -> None:
