@@ -38,7 +38,7 @@ from provisioner.stopping import HaltWatch, Stop
 from provisioner.subscribers import each_of
 from provisioner.timekeeping import Timekeeper
 from provisioner.widening import Widening
-from provisioner.window import deadline_watch
+from provisioner.window import DeadlineWatch, deadline_watch
 from provisioner.wiring import open_lane, refuse_haste, settle_policy, settling
 
 T = TypeVar("T")
@@ -87,18 +87,9 @@ async def provision(
         campaign = await anyio.to_thread.run_sync(
             enrol, core, settings, on_problem or _ignore, stop.is_set
         )
-        unmatched = await anyio.to_thread.run_sync(requeue, core, campaign, settings)
-        if unmatched is not None:
-            emit(unmatched)
-        core.select(campaign.id)
-        ensure_writable(out_folder(settings, campaign.name))
-        with ungrouped():
-            async with anyio.create_task_group() as watches:
-                watches.start_soon(ending.listen)
-                if deadline is not None:
-                    watches.start_soon(deadline.keep, SystemClock())
-                error = await _Run(settings, campaign, tally, emit, ending).send(core)
-                watches.cancel_scope.cancel()
+        await _ready(core, campaign, settings, emit)
+        run = _Run(settings, campaign, tally, emit, ending)
+        error = await _watched(run.send(core), ending, deadline)
         summary = await anyio.to_thread.run_sync(conclude, core, campaign, settings, tally, error)
     return Result(
         exit_code=ExitCode(summary.exit_code),
@@ -106,6 +97,29 @@ async def provision(
         out=out_folder(settings, campaign.name),
         error=error,
     )
+
+
+async def _ready(
+    core: SqliteLedger, campaign: CampaignRecord, settings: Settings, emit: EventSink
+) -> None:
+    """Choose the campaign, its failed rows pending again if they are to be sent again."""
+    unmatched = await anyio.to_thread.run_sync(requeue, core, campaign, settings)
+    if unmatched is not None:
+        emit(unmatched)
+    core.select(campaign.id)
+    ensure_writable(out_folder(settings, campaign.name))
+
+
+async def _watched(work: Awaitable[T], ending: Stop, deadline: DeadlineWatch | None) -> T:
+    """Do the work beside those who may end it early."""
+    with ungrouped():
+        async with anyio.create_task_group() as watches:
+            watches.start_soon(ending.listen)
+            if deadline is not None:
+                watches.start_soon(deadline.keep, SystemClock())
+            done = await work
+            watches.cancel_scope.cancel()
+    return done
 
 
 class _Run:
