@@ -91,7 +91,7 @@ def _run(command: list[str], facts: dict[str, str], data: bytes) -> None:
             stdout=_STDERR,
             start_new_session=True,
         ) as process:
-            trouble = _await(process, data)
+            trouble = _await(process, data + b"\n")
     except OSError as error:
         trouble = str(error.strerror)
     if trouble:

@@ -186,6 +186,8 @@ class ProgressLine:
     def _outlook(self) -> str:
         """What the run waits for, or when it will be done."""
         tally, now = self._tally, self.now
+        if tally.stopped is not None:
+            return "stopping"
         if tally.paused_until:
             return f"unwell, tried again in {_whole(max(tally.paused_until - now, 0.0))}"
         if tally.ambiguous and tally.settled_at > now:

@@ -192,7 +192,12 @@ class RunTally:
         return self._sent.rate(now, self._since(now))
 
     def remaining_seconds(self, now: float) -> float | None:
-        """How long the rest will take at the pace of late; None while nobody can tell."""
+        """How long the rest will take at the pace of late; None while nobody can tell.
+
+        Nor can anybody once no call starts any more.
+        """
+        if self.stopped is not None:
+            return None
         pace = self._settled.rate(now, self._since(now))
         return (self.total - self.done) / pace if pace else None
 

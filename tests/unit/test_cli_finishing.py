@@ -59,6 +59,11 @@ def test_an_error_is_told_with_its_exit_code_and_numbers_masked(
     }
 
 
+def test_what_a_command_reads_is_a_line(folder: Path) -> None:
+    finishing.tell_error(["tee", "heard.json"], InputRefusedError("bad"), "night")
+    assert (folder / "heard.json").read_text().endswith("}\n")
+
+
 def test_an_unexpected_error_is_told_as_one(folder: Path) -> None:
     finishing.tell_error(python(DUMP), RuntimeError("odd"), None)
     assert json.loads((folder / "heard.json").read_text())["data"]["exit_code"] == 1

@@ -8,6 +8,7 @@ from provisioner.events import (
     BreakerClosed,
     BreakerOpened,
     CallSent,
+    DrainStarted,
     OutcomeRecorded,
     RunStarted,
     SettlingStarted,
@@ -106,6 +107,12 @@ def test_the_line_tells_how_long_rows_still_have_to_settle():
     assert line.text(80).endswith("3 settle in 15m00s")
     line.now = 905.0
     assert "ETA" in line.text(80)
+
+
+def test_the_line_tells_that_no_call_starts_any_more():
+    tally = running()
+    tally(DrainStarted(reason="asked to stop", in_flight=1, at=5.0))
+    assert line_at(80, tally).endswith("1 in flight  stopping")
 
 
 def test_the_line_tells_that_the_service_is_left_alone():

@@ -108,6 +108,13 @@ def test_nobody_can_tell_the_remaining_time_before_a_row_is_settled():
     assert folded(started(), sent(100)).remaining_seconds(101) is None
 
 
+def test_a_run_that_stops_has_no_remaining_time():
+    events = (started(), sent(100), outcome(100))
+    assert folded(*events).remaining_seconds(101) is not None
+    drained = DrainStarted(reason="asked to stop", in_flight=0, at=101)
+    assert folded(*events, drained).remaining_seconds(101) is None
+
+
 def test_the_rate_asked_and_the_rate_learned_are_kept():
     tally = folded(started(), RateChanged(rate=12.0, previous=20.0, reason="429", at=101))
     assert (tally.rate_asked, tally.rate_learned) == (20.0, 12.0)
