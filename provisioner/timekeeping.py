@@ -45,7 +45,13 @@ class Timekeeper:
         if rate == self._rate:
             return
         self._rate = rate
-        self._limiter.set_ceiling(rate, "timetable")
-        if rate == 0.0 and timetable.next_on(now, self._zone) >= self._deadline:
-            until = told(self._deadline, self._zone)
-            self._stop.now(f"the timetable is off until the deadline {until}")
+        if rate > 0.0:
+            self._limiter.set_ceiling(rate, "timetable")
+        else:
+            self._pause(timetable.next_on(now, self._zone))
+
+    def _pause(self, until: float) -> None:
+        self._limiter.set_ceiling(0.0, f"timetable, on again at {told(until, self._zone)}")
+        if until >= self._deadline:
+            deadline = told(self._deadline, self._zone)
+            self._stop.now(f"the timetable is off until the deadline {deadline}")

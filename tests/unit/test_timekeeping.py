@@ -70,6 +70,13 @@ def test_under_the_timetable_the_rate_is_learned() -> None:
     assert night.limiter.learned is None
 
 
+def test_a_pause_tells_when_it_is_over() -> None:
+    night = Night("2026-11-24 21:00", rate=50)
+    (event,) = night.events
+    assert isinstance(event, RateChanged)
+    assert event.reason == "timetable, on again at 2026-11-24 22:00:00+01:00"
+
+
 def test_off_no_call_leaves_until_it_is_on() -> None:
     night = Night("2026-11-24 21:00", rate=50)
     assert night.limiter.rate == 0.0
