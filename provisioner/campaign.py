@@ -162,6 +162,9 @@ def conclude(
     summary = summarize(
         campaign, reader.counts(campaign.id), reader.calls(campaign.id), tally, error
     )
+    if summary.stopped is None and settings.limit is not None and summary.counts["pending"]:
+        reached = f"--limit {settings.limit} was reached"
+        summary = msgspec.structs.replace(summary, stopped=reached)
     out = out_folder(settings, campaign.name)
     summary = write_campaign(reader, campaign, summary, out, settings.results)
     core.record_run(campaign.id, summary_json(summary))

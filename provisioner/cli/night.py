@@ -19,7 +19,7 @@ import msgspec
 from provisioner.cli.finishing import tell_error, tell_result, words
 from provisioner.cli.pulse import Pulse
 from provisioner.cli.seclusion import secluded
-from provisioner.cli.settings import refuse_own_results, run_settings
+from provisioner.cli.settings import named, refuse_own_results, run_settings
 from provisioner.cli.speech import say, show, tell
 from provisioner.cli.talk import Talk
 from provisioner.clock import SystemClock
@@ -43,11 +43,11 @@ _NUMBERS_A_COUNTRY = 400
 
 def execute(jobs: str | None, options: dict[str, Any]) -> int:
     """Run, tell, and return the exit code."""
-    on_finish = words(options["on_finish"])
+    on_finish, campaign = words(options["on_finish"]), named(jobs, options)
     try:
         result = _result(jobs, options)
     except Exception as error:
-        tell_error(on_finish, error, options["campaign"])
+        tell_error(on_finish, error, campaign)
         raise
     if result.error is not None:
         say(str(result.error), result.error.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from os.path import realpath, split
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,15 @@ def _is_result(path: str | Path, out: Path) -> bool:
     # Unlike Path.resolve, realpath takes a link that leads nowhere as it is.
     folder, name = split(realpath(path))
     return name in _RESULT_FILES and folder == realpath(out)
+
+
+def named(jobs: str | None, options: dict[str, Any]) -> str | None:
+    """What the campaign is called that a run is about; what it was told where that is no name."""
+    told: str | None = options["campaign"]
+    if jobs is not None or told is not None:
+        with suppress(UsageError):
+            return campaign_name(Settings(input=input_settings(jobs, options), campaign=told))
+    return told
 
 
 def run_settings(jobs: str | None, options: dict[str, Any]) -> Settings:

@@ -63,6 +63,12 @@ def test_running_again_resumes_and_sends_nothing_twice(
         assert len(emulator.sessions()) == 10
 
 
+def test_a_run_that_a_limit_ended_says_so(terminal: Terminal, emulator: Emulator) -> None:
+    terminal.jobs(3)
+    done = terminal("run", "night.csv", "--endpoint-url", emulator.url, "--limit", 2)
+    assert "Stopped: --limit 2 was reached." in done.stdout
+
+
 def test_a_recorded_campaign_resumes_without_its_file(
     terminal: Terminal, emulator: Emulator
 ) -> None:
@@ -282,4 +288,5 @@ def test_the_end_of_a_run_is_told_to_a_command(terminal: Terminal, emulator: Emu
 def test_the_end_of_a_run_that_never_began_is_told_too(terminal: Terminal) -> None:
     done = terminal("run", "none.csv", "--emulate", "--on-finish", "tee heard.json")
     assert done.returncode == 66
-    assert json.loads((terminal.folder / "heard.json").read_text())["exit_code"] == 66
+    heard = json.loads((terminal.folder / "heard.json").read_text())
+    assert (heard["campaign"], heard["exit_code"]) == ("none", 66)
