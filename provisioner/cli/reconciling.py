@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,9 @@ def _teller(name: str) -> ProblemSink:
 
 
 def _lines(found: Reconciliation) -> Iterator[str]:
+    """The strays, which may be many, and after them what it came to."""
+    for kind, strays in (("orphan", found.orphans), ("duplicate", found.duplicates)):
+        yield from (_line(kind, each) for each in strays)
     settled = [f"{rows:,} {_RULINGS[ruling]}" for ruling, rows in found.settled.items()]
     total = sum(found.settled.values())
     yield f"Campaign {found.campaign}: {total:,} rows settled" + (
@@ -97,15 +100,17 @@ def _lines(found: Reconciliation) -> Iterator[str]:
     yield ", ".join(
         f"{rows:,} {name.replace('_', ' ')}" for name, rows in found.counts.items() if rows
     )
-    for kind, strays in (("duplicate", found.duplicates), ("orphan", found.orphans)):
-        yield f"{len(strays):,} {kind}{'' if len(strays) == 1 else 's'}"
-        yield from (_line(kind, each) for each in strays)
+    yield ", ".join((_count(found.duplicates, "duplicate"), _count(found.orphans, "orphan")))
+
+
+def _count(strays: Sequence[StraySession], kind: str) -> str:
+    return f"{len(strays):,} {kind}{'' if len(strays) == 1 else 's'}"
 
 
 def _line(kind: str, stray: StraySession) -> str:
     row = f" of row {stray.job_key}" if stray.job_key else ""
     owned = f", which has {stray.owned}" if stray.owned else ""
     return (
-        f"  {kind} {stray.proxy_session_id} ({stray.status}, created {stray.created_at}) "
+        f"{kind} {stray.proxy_session_id} ({stray.status}, created {stray.created_at}) "
         f"at {stray.voice_connector_id}{row}{owned}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from provisioner.events import (
 from provisioner.job import JobState
 from provisioner.report.exits import file_counts
 from provisioner.report.moments import iso
-from provisioner.report.outcome_lines import LEVELS, OutcomeLines
+from provisioner.report.outcome_lines import ALIKE, LEVELS, OutcomeLines
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -65,7 +66,7 @@ def event_logger(logger: FilteringBoundLogger) -> EventSink:
         AuditAwaited: _audit_awaited,
         ListingFailed: _listing_failed,
         JobSettled: _job_settled,
-        StrayFound: _stray_found,
+        StrayFound: _StrayLines(),
         RunFinished: _run_finished,
     }
 
@@ -243,14 +244,27 @@ def _job_settled(logger: FilteringBoundLogger, event: JobSettled) -> None:
     )
 
 
-def _stray_found(logger: FilteringBoundLogger, event: StrayFound) -> None:
-    logger.warning(
-        "orphan found" if event.owned is None else "duplicate found",
-        voice_connector_id=event.connector_id,
-        proxy_session_id=event.session_id,
-        job_key=event.job_key,
-        owned=event.owned,
-    )
+class _StrayLines:
+    """Tells the first strays of a kind: an account may have many that are another ledger's."""
+
+    def __init__(self) -> None:
+        self._alike = Counter[str]()
+
+    def __call__(self, logger: FilteringBoundLogger, event: StrayFound) -> None:
+        title = "orphan found" if event.owned is None else "duplicate found"
+        self._alike[title] += 1
+        logger.log(
+            logging.WARNING if self._alike[title] <= ALIKE else logging.DEBUG,
+            title,
+            voice_connector_id=event.connector_id,
+            proxy_session_id=event.session_id,
+            job_key=event.job_key,
+            owned=event.owned,
+        )
+        if self._alike[title] == ALIKE:
+            logger.warning(
+                "more of these are told at debug only", hint="`provisioner reconcile` lists all"
+            )
 
 
 def _run_finished(logger: FilteringBoundLogger, event: RunFinished) -> None:

@@ -12,8 +12,8 @@ from provisioner.job import JobState, Verdict
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-_ALIKE = 20
-"""Rows with one error code that are each worth a warning; the summary counts all."""
+ALIKE = 20
+"""So many that are alike are each worth a warning: rows with one error code, strays of a kind."""
 
 LEVELS = {
     Verdict.CREATED: logging.DEBUG,
@@ -48,9 +48,9 @@ class OutcomeLines:
         kind = outcome.verdict, outcome.error_code
         self._alike[kind] += 1
         title = "row given up" if gave_up else _TITLES[outcome.verdict]
-        loud = self._alike[kind] <= _ALIKE
+        loud = self._alike[kind] <= ALIKE
         _outcome(logger, event, level if loud else logging.INFO, title)
-        if self._alike[kind] == _ALIKE:
+        if self._alike[kind] == ALIKE:
             logger.warning("more of these are told at info only", error_code=outcome.error_code)
 
 

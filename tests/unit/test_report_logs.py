@@ -324,6 +324,15 @@ def test_a_stray_is_called_by_its_name(owned, event):
     assert logged(stray)[0]["event"] == event
 
 
+def test_of_many_strays_the_first_are_told_loudly():
+    stray = StrayFound(connector_id="c", session_id="t", job_key=None, owned=None, at=1.0)
+    told = logged(*[stray] * 30, level="info")
+    assert [line["event"] for line in told[19:]] == [
+        "orphan found",
+        "more of these are told at debug only",
+    ]
+
+
 def test_what_befalls_many_rows_alike_is_a_warning_for_the_first_only():
     refused = [recorded(Verdict.REFUSED, JobState.FAILED, error_code="Gone") for _ in range(30)]
     other = recorded(Verdict.REFUSED, JobState.FAILED, error_code="Other")
