@@ -192,6 +192,8 @@ class ProgressLine:
             return f"unwell, tried again in {_whole(max(tally.paused_until - now, 0.0))}"
         if tally.ambiguous and tally.settled_at > now:
             return f"{tally.ambiguous:,} settle in {_whole(tally.settled_at - now)}"
+        if tally.audited_at > now:
+            return f"503s audited in {_whole(tally.audited_at - now)}"
         remaining = tally.remaining_seconds(now)
         return f"ETA {'-' if remaining is None else _whole(remaining)}"
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from provisioner.events import (
+    AuditAwaited,
     BreakerClosed,
     BreakerOpened,
     CallSent,
@@ -119,7 +120,8 @@ class RunTally:
 
     `counts` are the campaign's rows by state, those in flight counted as pending. `rate_asked` and
     `rate_learned` are calls/s, None before they are known. `ambiguous` rows wait to be settled, the
-    first of them until `settled_at`, epoch seconds; 0 while calls are made. A service that is
+    first of them until `settled_at`, epoch seconds; 0 while calls are made. What answered 503 is
+    looked for at `audited_at`, epoch seconds; 0 where it is not. A service that is
     unwell is left alone until `paused_until`, epoch seconds; 0 otherwise. `stopped` is why no
     call starts any more. `since_token` is the latency as the limiter sees it: from a call's token
     until its outcome is durable.
@@ -137,6 +139,7 @@ class RunTally:
         self.rate_learned: float | None = None
         self.ambiguous = 0
         self.settled_at = 0.0
+        self.audited_at = 0.0
         self.paused_until = 0.0
         self.duplicates = 0
         self.orphans = 0
@@ -159,6 +162,7 @@ class RunTally:
             BreakerClosed: self._on_recovery,
             DrainStarted: self._on_drain,
             SettlingStarted: self._on_settling,
+            AuditAwaited: self._on_audit,
             JobSettled: self._on_settled,
             ListingFailed: self._on_unlisted,
             StrayFound: self._on_stray,
@@ -244,6 +248,9 @@ class RunTally:
 
     def _on_settling(self, event: SettlingStarted) -> None:
         self.ambiguous, self.settled_at = event.ambiguous, event.until
+
+    def _on_audit(self, event: AuditAwaited) -> None:
+        self.audited_at = event.until
 
     def _on_settled(self, event: JobSettled) -> None:
         self.ambiguous = max(self.ambiguous - 1, 0)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from provisioner.events import (
+    AuditAwaited,
     BreakerClosed,
     BreakerOpened,
     CallSent,
@@ -107,6 +108,12 @@ def test_the_line_tells_how_long_rows_still_have_to_settle():
     assert line.text(80).endswith("3 settle in 15m00s")
     line.now = 905.0
     assert "ETA" in line.text(80)
+
+
+def test_the_line_tells_how_long_an_audit_is_waited_for():
+    tally = running()
+    tally(AuditAwaited(until=125.0, at=5.0))
+    assert line_at(80, tally).endswith("503s audited in 2m00s")
 
 
 def test_the_line_tells_that_no_call_starts_any_more():
