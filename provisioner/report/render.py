@@ -136,7 +136,8 @@ def _audit(audit: Audit) -> Iterator[str]:
 
 
 def _cause(cause: Cause) -> Iterator[str]:
-    text = f"  {cause.rows:,} x {cause.code}: {' '.join(cause.message.split())}"
+    said = " ".join(cause.message.split())
+    text = f"  {cause.rows:,} x {cause.code}{': ' if said else ''}{said}"
     yield text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
     yield from textwrap.wrap(
         cause.hint,

@@ -263,6 +263,11 @@ sent again. `provisioner reconcile` settles them.
     assert told == expected + first + "x" * (77 - len(first)) + "...\n" + hint
 
 
+def test_a_cause_without_words_of_the_service_is_its_code():
+    told = render_summary(summary(causes=(cause("ReadTimeout", 17, message=""),)))
+    assert "\n  17 x ReadTimeout\n" in told
+
+
 def test_the_text_tells_what_limited_the_run_the_largest_share_first():
     limits = Limits(quota=0.06, concurrency=0.92, cpu=0.017, ledger=0.003)
     told = summary()
