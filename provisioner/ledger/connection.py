@@ -18,6 +18,15 @@ _CACHE_KIB = 65_536
 _PAGE_BYTES = 8_192
 """Of a new ledger: half as many pages to write for a job file as with SQLite's own 4,096."""
 
+_SAFE = "free the disk or mend the file, then run the same command again: what was recorded is safe"
+_LOST = (
+    "if this is the ledger, it is damaged: move it and its -wal file away, then make it anew with "
+    "`provisioner reconcile JOBFILE --adopt`, which records the sessions that are at the service"
+)
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY = 0xFF
+"""The bits of an error code that tell its kind."""
+
 _BUSY_SECONDS = 10.0
 _SQLITE_SCHEME = "sqlite:///"
 
@@ -56,16 +65,16 @@ def writing(where: object) -> Iterator[None]:
             f"the ledger {where} refuses a row that would break a promise: {error}", hint=MEDDLED
         ) from error
     except (sqlite3.Error, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise unusable(where, str(reason)) from error
+        raise unusable(where, error) from error
 
 
-def unusable(where: object, reason: str) -> CannotWriteError:
+def unusable(where: object, error: sqlite3.Error | OSError) -> CannotWriteError:
     """The error for a ledger that the disk, its permissions or its contents make useless."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     return CannotWriteError(
         f"the ledger {where} cannot be used: {reason}",
-        hint="free the disk or mend the file, then run the same command again: "
-        "what was recorded is safe",
+        hint=_LOST if code in _DAMAGE else _SAFE,
     )
 
 

@@ -129,7 +129,7 @@ def open_reader(path: Path) -> Iterator[SqliteReader]:
     try:
         yield SqliteReader(connection, _snapshot(connection, path))
     except sqlite3.Error as error:
-        raise unusable(path, str(error)) from error
+        raise unusable(path, error) from error
     finally:
         connection.close()
 

@@ -70,7 +70,7 @@ class SqliteLedger:
         self._connection.close()
         self._lock.__exit__(None, None, None)
         if isinstance(error, sqlite3.Error):
-            raise connections.unusable(self._path, str(error)) from error
+            raise connections.unusable(self._path, error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -259,7 +259,7 @@ class SqliteLedger:
         with self.transaction():
             self._connection.execute(SQL["lost_attempts"])
             self._connection.execute(SQL["lost_jobs"])
-        self._next_attempt = self._connection.execute(SQL["next_attempt"]).fetchone()[0]
+            self._next_attempt = self._connection.execute(SQL["next_attempt"]).fetchone()[0]
 
 
 def _attempt_columns(closing: Closing) -> tuple[object, ...]:

@@ -140,6 +140,15 @@ class TestFile:
             with pytest.raises(CannotWriteError, match="not a database"):
                 SqliteLedger(path).__enter__()
 
+    def test_that_is_damaged_is_to_be_made_anew(self, path: Path) -> None:
+        with SqliteLedger(path):
+            pass
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] + b"\xff" * (len(whole) // 2))
+        with pytest.raises(CannotWriteError, match="malformed") as refused:
+            SqliteLedger(path).__enter__()
+        assert "reconcile JOBFILE --adopt" in refused.value.hint
+
     def test_of_another_program_is_refused(self, path: Path) -> None:
         other = sqlite3.connect(path)
         other.execute("CREATE TABLE notes (text)")
