@@ -87,18 +87,23 @@ class Engine:
             self._emit(ConnectorSetAside(connector_id=connector_id, reason=reason, at=at))
 
     async def _work(self, jobs: JobFeed) -> None:
-        while job := await jobs.next():
-            await self._provision(job)
+        with anyio.CancelScope() as scope:
+            while job := await jobs.next():
+                await self._provision(job, scope)
 
-    async def _provision(self, job: Job) -> None:
-        """The life of a job: a connection, a token, one attempt; again while it may be retried."""
+    async def _provision(self, job: Job, scope: anyio.CancelScope) -> None:
+        """The life of a job: a connection, a token, one attempt; again while it may be retried.
+
+        A cancellation waits for the attempt's end: one scope a worker costs less than one a job.
+        """
         tries = Tries()
         while True:
             async with self._connections:
                 if not await self._has_turn(job):
                     return
-                with anyio.CancelScope(shield=True):
-                    retry_in = await self._attempt(job, tries)
+                scope.shield = True
+                retry_in = await self._attempt(job, tries)
+                scope.shield = False
             if retry_in is None:
                 return
             await self._clock.sleep(retry_in)
