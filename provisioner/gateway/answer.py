@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from provisioner.gateway.post import Reply
+from provisioner.gateway.post import Answer
 from provisioner.job import Outcome, Verdict
 from provisioner.session import ConnectorProxy, Session, SessionPage
 
@@ -41,10 +41,9 @@ def created(parsed: Mapping[str, Any]) -> Outcome:
     )
 
 
-def decoded(reply: Reply) -> Outcome | None:
+def decoded(reply: Answer) -> Outcome | None:
     """As `created`, of a plain 201; None for every other answer, and for what is odd in it."""
-    headers = reply.headers
-    request_id = headers.get("x-amzn-requestid", headers.get("x-amz-request-id"))
+    request_id = reply.request_id
     if reply.status != _CREATED or not (request_id or "").isascii():
         return None
     try:

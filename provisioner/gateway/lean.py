@@ -16,7 +16,7 @@ from provisioner.gateway import answer
 from provisioner.gateway.client import Credentials
 from provisioner.gateway.compiled import CompiledCall, compiled
 from provisioner.gateway.fence import TooLateError
-from provisioner.gateway.post import Reply
+from provisioner.gateway.post import Answer
 from provisioner.gateway.rehearsal import nobodys, rehearse
 from provisioner.gateway.stock import StockCall
 from provisioner.gateway.transport import standing_in
@@ -68,11 +68,11 @@ class LeanCall:
             self._calls[connector_id] = credentials, call
         return call
 
-    async def _played(self, reply: Reply | Exception, request: SessionRequest) -> Outcome:
+    async def _played(self, reply: Answer | Exception, request: SessionRequest) -> Outcome:
         """What the client makes of a reply; it gets to see it unless its credentials run out."""
         seen = False
 
-        async def give(*_: object, **__: object) -> Reply:
+        async def give(*_: object, **__: object) -> Answer:
             nonlocal seen
             seen = True
             if isinstance(reply, Exception):

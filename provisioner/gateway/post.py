@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Mapping
-from typing import NamedTuple, cast
+from functools import cached_property
+from typing import NamedTuple, TypeAlias, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from provisioner.gateway.plain import PlainReader, PlainReply
 from provisioner.gateway.time_limit import TimeLimit
 
 _INFORMATIONAL = range(100, 200)
@@ -28,15 +31,33 @@ class Reply(NamedTuple):
     raw_headers: tuple[tuple[bytes, bytes], ...]
     content: bytes
 
+    @property
+    def request_id(self) -> str | None:
+        """The service's name for the request."""
+        return self.headers.get("x-amzn-requestid", self.headers.get("x-amz-request-id"))
+
     async def read(self) -> bytes:
         """The body."""
         return self.content
 
 
+Answer: TypeAlias = Reply | PlainReply
+
+
+class _Request(aiohttp.ClientRequest):
+    """One whose place in the pool is found once."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        """As aiohttp has it."""
+        return super().connection_key
+
+
 class PooledPost:
     """Sends what differs in its body and in headers known by name.
 
-    Connections, their pool, TLS, timeouts and parser are the session's, and so are the errors.
+    Connections, their pool, TLS and timeouts are the session's, and so are the errors and, of what
+    is no plain 201, the parser.
     Cookies, redirects, compression and long bodies are what it leaves out, and proxies: the
     connections of a session that uses one are of no use here.
 
@@ -57,10 +78,11 @@ class PooledPost:
         patience: float,
     ) -> None:
         self._connector = cast("aiohttp.BaseConnector", session.connector)
-        self._timeout = session.timeout
-        self._connecting = TimeLimit(patience)
+        self._connecting = aiohttp.ClientTimeout(
+            connect=patience, sock_connect=session.timeout.sock_connect
+        )
         self._answering = TimeLimit(session.timeout.sock_read)
-        self._request = aiohttp.ClientRequest(
+        self._request = _Request(
             "POST",
             url,
             headers=headers,
@@ -70,14 +92,12 @@ class PooledPost:
         )
         self._head = _head(self._request, varying)
 
-    async def send(self, varying: Mapping[str, str], body: bytes) -> Reply:
+    async def send(self, varying: Mapping[str, str], body: bytes) -> Answer:
         """One request; its answer. Raises aiohttp's errors, and TimeoutError."""
         message = (self._head % varying).encode() + body
-        with self._connecting:
-            connection = await self._connect()
+        connection = await self._connect()
         try:
-            with self._answering:
-                reply = await self._exchange(connection, message)
+            reply = await self._exchange(connection, message)
         except BaseException:
             connection.close()
             raise
@@ -86,19 +106,36 @@ class PooledPost:
 
     async def _connect(self) -> Connection:
         try:
-            return await self._connector.connect(self._request, traces=[], timeout=self._timeout)
+            return await self._connector.connect(self._request, traces=[], timeout=self._connecting)
         except TimeoutError as error:
             told = f"Connection timeout to host {self._request.url}"
             raise aiohttp.ConnectionTimeoutError(told) from error
 
-    async def _exchange(self, connection: Connection, message: bytes) -> Reply:
-        protocol = cast("ResponseHandler", connection.protocol)
-        protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-        cast("asyncio.Transport", connection.transport).write(message)
+    async def _exchange(self, connection: Connection, message: bytes) -> Answer:
+        handler = cast("ResponseHandler", connection.protocol)
+        transport = cast("asyncio.Transport", handler.transport)
+        reader = transport.get_protocol()
+        if not isinstance(reader, PlainReader):
+            reader = PlainReader(handler)
+            transport.set_protocol(reader)
+        answer = reader.answer(self._request.url)
+        until = self._answering.begin(answer)
         try:
-            head, payload = await protocol.read()
+            transport.write(message)
+            reply = await answer
+        finally:
+            self._answering.end(answer)
+        if reply is not None:
+            return reply
+        async with asyncio.timeout_at(until):
+            return await self._read(handler)
+
+    async def _read(self, handler: ResponseHandler) -> Reply:
+        """The answer that aiohttp's handler has, or will have."""
+        try:
+            head, payload = await handler.read()
             while head.code in _INFORMATIONAL and head.code != _UPGRADE:
-                head, payload = await protocol.read()
+                head, payload = await handler.read()
         except HttpProcessingError as error:
             raise aiohttp.ClientResponseError(
                 self._request.request_info,

@@ -1,61 +1,46 @@
-"""A timeout for many calls at once, at the price of one timer."""
+"""A timeout for many futures at once, at the price of one timer."""
 
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import cast
-
-_OVER = -1.0
+from typing import Any
 
 
 class TimeLimit:
-    """Around each of many blocks what `asyncio.timeout(seconds)` is around one.
+    """Lets futures fail that are not done in time.
 
-    All have the same time, so they are over in the order in which they began, and one timer for
-    the first will do. A task may be in one such block of a limit. None is no limit.
-
-    Raises:
-        TimeoutError: in the block whose time is over.
+    All have the same time, so theirs is over in the order in which they were given, and one timer
+    for the first will do. None is no limit.
     """
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._inside: dict[asyncio.Task[object], tuple[float, int]] = {}
+        self._waiting: dict[asyncio.Future[Any], float] = {}
         self._is_watching = False
 
-    def __enter__(self) -> None:
-        if self._seconds is not None:
-            task, until = _current_task(), self._loop.time() + self._seconds
-            self._inside[task] = until, task.cancelling()
-            if not self._is_watching:
-                self._watch(until)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def begin(self, future: asyncio.Future[Any]) -> float | None:
+        """When its time is over, by the loop's clock: it gets a TimeoutError then."""
         if self._seconds is None:
-            return
-        task = _current_task()
-        until, cancelling = self._inside.pop(task)
-        if until == _OVER and task.uncancel() <= cancelling and kind is asyncio.CancelledError:
-            raise TimeoutError from error
+            return None
+        until = self._waiting[future] = self._loop.time() + self._seconds
+        if not self._is_watching:
+            self._watch(until)
+        return until
+
+    def end(self, future: asyncio.Future[Any]) -> None:
+        """Its time is of no interest any more."""
+        self._waiting.pop(future, None)
 
     def _watch(self, until: float) -> None:
         self._is_watching = True
         self._loop.call_at(until, self._look, until)
 
     def _look(self, now: float) -> None:
-        for task, (until, cancelling) in self._inside.items():
+        for future, until in self._waiting.items():
             if until > now:
                 self._watch(until)
                 return
-            if until != _OVER:
-                self._inside[task] = _OVER, cancelling
-                task.cancel()
+            if not future.done():
+                future.set_exception(TimeoutError())
         self._is_watching = False
-
-
-def _current_task() -> asyncio.Task[object]:
-    return cast("asyncio.Task[object]", asyncio.current_task())

@@ -16,7 +16,7 @@ from yarl import URL
 from provisioner.clock import SystemClock
 from provisioner.gateway import BackoffPolicy, ServiceGateway
 from provisioner.gateway.lean import LeanCall
-from provisioner.gateway.post import PooledPost
+from provisioner.gateway.post import PooledPost, Reply
 from provisioner.gateway.rehearsal import nobodys
 from provisioner.gateway.stock import StockCall
 from provisioner.gateway.transport import standing_in
@@ -31,22 +31,11 @@ def world(tmp_path_factory):
         yield world
 
 
-class Reply:
+def reply_of(status, body, headers=()):
     """A response as both paths read it."""
-
-    url = URL("http://[::1]:8080/")
-
-    def __init__(self, status, body, headers=()):
-        self.status = status
-        self.content = body
-        self.raw_headers = [(name.encode(), value.encode()) for name, value in headers]
-        self.headers = CIMultiDictProxy(CIMultiDict(headers))
-
-    async def read(self):
-        return self.content
-
-    def __repr__(self):
-        return f"Reply({self.status}, {self.content!r}, {self.raw_headers})"
+    raw = tuple((name.encode(), value.encode()) for name, value in headers)
+    whole = CIMultiDictProxy(CIMultiDict(headers))
+    return Reply(URL("http://[::1]:8080/"), status, whole, raw, body)
 
 
 def outcomes(world, reply):
@@ -189,7 +178,7 @@ HEADERS = st.fixed_dictionaries(
 @example(201, b'{"ProxySession": {"ProxySessionId": "a", "ExpiryMinutes": 6e1}}', [])
 @example(201, b'{"ProxySession": {"ProxySessionId": "a", "Name": "\xff"}}', [])
 def test_a_session_reads_as_botocore_has_it(world, status, body, headers):
-    theirs, ours = outcomes(world, Reply(status, body, headers))
+    theirs, ours = outcomes(world, reply_of(status, body, headers))
     assert ours == theirs
 
 
@@ -201,7 +190,7 @@ def test_a_session_reads_as_botocore_has_it(world, status, body, headers):
     headers=HEADERS,
 )
 def test_every_other_answer_is_judged_as_botocore_reads_it(world, status, body, headers):
-    theirs, ours = outcomes(world, Reply(status, body, headers))
+    theirs, ours = outcomes(world, reply_of(status, body, headers))
     assert ours == theirs
 
 

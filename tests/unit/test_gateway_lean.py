@@ -8,13 +8,15 @@ import msgspec
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError, HTTPClientError
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from provisioner.clock import VirtualClock
 from provisioner.gateway import lean
 from provisioner.gateway.client import open_client
 from provisioner.gateway.fence import TooLateError
 from provisioner.gateway.lean import LeanCall
+from provisioner.gateway.post import Reply
 from provisioner.gateway.rehearsal import nobodys
 from provisioner.gateway.signature import Signer
 from provisioner.gateway.stock import StockCall
@@ -31,17 +33,9 @@ SESSION = {"ProxySessionId": "s1", "Participants": [{"PhoneNumber": "+1415555010
 MIDNIGHT = 1_700_006_400.0
 
 
-class Reply:
-    status = 201
-    headers = CIMultiDict()
-    raw_headers = ()
-    url = "https://service.example"
-
-    def __init__(self, body):
-        self.content = msgspec.json.encode(body)
-
-    async def read(self):
-        return self.content
+def reply(body):
+    url = URL("https://service.example")
+    return Reply(url, 201, CIMultiDictProxy(CIMultiDict()), (), msgspec.json.encode(body))
 
 
 class Wire:
@@ -49,7 +43,7 @@ class Wire:
 
     def __init__(self):
         self.sent = []
-        self.reply = Reply({"ProxySession": SESSION})
+        self.reply = reply({"ProxySession": SESSION})
 
     async def stock(self, method, url, **arguments):
         return self._reply(way="stock", method=method, url=str(url), **arguments)
@@ -163,7 +157,7 @@ async def test_credentials_that_cannot_be_had_are_the_clients_own_error(wire):
 
 
 async def test_credentials_that_run_out_before_the_answer_is_read_leave_it_ambiguous(wire):
-    wire.reply = Reply({})
+    wire.reply = reply({})
     async with lean_call() as call:
         await call(REQUEST, not_after=math.inf)
         call._stock.client._request_signer._credentials = ChangingCredentials(
@@ -216,7 +210,7 @@ async def test_no_number_reaches_a_debug_log(wire, caplog):
     caplog.set_level(logging.DEBUG)
     async with lean_call() as call:
         await call(REQUEST, not_after=math.inf)
-        wire.reply = Reply({})
+        wire.reply = reply({})
         await call(REQUEST, not_after=math.inf)
     assert "testing" in caplog.text
     assert "415555" not in caplog.text
