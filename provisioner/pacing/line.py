@@ -40,23 +40,20 @@ class Line:
         self._bucket = bucket
         self._clock = clock
         self._ahead = ahead
-        self._places: deque[anyio.Event] = deque()
-
-    def __len__(self) -> int:
-        return len(self._places)
+        self.places: deque[anyio.Event] = deque()
 
     async def take(self) -> None:
         """Return with a token; a cancelled caller costs none, and nobody behind waits for it."""
-        if not self._places and self._token(self._clock.monotonic()) <= 0.0:
+        if not self.places and self._token(self._clock.monotonic()) <= 0.0:
             return
         turn = anyio.Event()
-        self._places.append(turn)
+        self.places.append(turn)
         try:
-            if self._places[0] is not turn:
+            if self.places[0] is not turn:
                 await turn.wait()
             await self._wait_for_token()
         finally:
-            self._places.remove(turn)
+            self.places.remove(turn)
             self._wake()
 
     def set_rate(self, now: float, rate: float) -> None:
@@ -69,19 +66,20 @@ class Line:
 
     def _token(self, now: float) -> float:
         """Take a token and return 0.0, or the seconds after which to look again."""
-        bucket = self._bucket
+        bucket, ahead = self._bucket, self._ahead
         if not self.is_open:
             return LONGEST_SLEEP
-        if self._ahead and len(self._ahead) > bucket.burst + BACKLOG * bucket.rate:
-            return 1 / bucket.rate
-        # An empty line is false, and its next departure may be far away all the same.
-        if self._ahead is not None and (early := self._ahead.wait(now) - LONGEST_AHEAD) > 0.0:
-            return early
+        if ahead is not None:
+            if ahead.places and len(ahead.places) > bucket.burst + BACKLOG * bucket.rate:
+                return 1 / bucket.rate
+            if (early := ahead.wait(now) - LONGEST_AHEAD) > 0.0:
+                return early
         return bucket.take(now)
 
     def wait(self, now: float) -> float:
         """Seconds until one more caller could leave, at most 0.0 where one could now."""
-        return self._bucket.wait(now) + len(self) / self._bucket.rate
+        wait = self._bucket.wait(now)
+        return wait + len(self.places) / self._bucket.rate if self.places else wait
 
     async def _wait_for_token(self) -> None:
         while (wait := self._token(self._clock.monotonic())) > 0.0:
@@ -96,5 +94,5 @@ class Line:
     def _wake(self) -> None:
         """Those whose tokens are there, and in any case the first."""
         ready = self._bucket.tokens(self._clock.monotonic())
-        for turn in islice(self._places, max(ready, 1)):
+        for turn in islice(self.places, max(ready, 1)):
             turn.set()
