@@ -40,33 +40,41 @@ class LeanCall:
         self._stock = stock
         self._credentials = credentials
         self._clock = clock
-        self._calls: dict[str, tuple[ReadOnlyCredentials, CompiledCall | None]] = {}
+        self._asked_at = -1
+        self._frozen: ReadOnlyCredentials | None = None
+        self._calls: dict[str, CompiledCall | None] = {}
 
     async def __call__(self, request: SessionRequest, *, not_after: float) -> Outcome:
         """As `CreateCall`."""
-        call = await self._call_to(request.voice_connector_id)
+        connector, now = request.voice_connector_id, self._clock.time()
+        if int(now) != self._asked_at or connector not in self._calls:
+            call, now = await self._learned(connector), self._clock.time()
+        else:
+            call = self._calls[connector]
         if call is None:
             return await self._stock(request, not_after=not_after)
-        body = call.body(request)
-        varying = call.varying(body, self._clock.time())
-        if self._clock.time() > not_after:
+        if now > not_after:
             raise TooLateError
+        body = call.body(request)
         try:
-            reply = await call.post.send(varying, body)
+            reply = await call.post.send(call.varying(body, now), body)
         except Exception as error:  # noqa: BLE001 - the client knows what to make of it
             return await self._played(error, request)
         return answer.decoded(reply) or await self._played(reply, request)
 
-    async def _call_to(self, connector_id: str) -> CompiledCall | None:
+    async def _learned(self, connector_id: str) -> CompiledCall | None:
+        """The call to a connector, with the credentials of this second."""
+        second = int(self._clock.time())
         credentials = await self._credentials.get_frozen_credentials()
-        signed_with, call = self._calls.get(connector_id, (None, None))
-        if signed_with != credentials:
+        if self._frozen != credentials:
+            self._frozen, self._calls = credentials, {}
+        self._asked_at, calls = second, self._calls
+        if connector_id not in calls:
             rehearsal = await rehearse(self._stock.client, nobodys(connector_id))
-            call = compiled(rehearsal, credentials, self._stock.patience)
-            if len(self._calls) >= _MOST_CONNECTORS:
-                self._calls.clear()
-            self._calls[connector_id] = credentials, call
-        return call
+            if len(calls) >= _MOST_CONNECTORS:
+                calls.clear()
+            calls[connector_id] = compiled(rehearsal, credentials, self._stock.patience)
+        return calls[connector_id]
 
     async def _played(self, reply: Answer | Exception, request: SessionRequest) -> Outcome:
         """What the client makes of a reply; it gets to see it unless its credentials run out."""

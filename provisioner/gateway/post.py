@@ -90,11 +90,13 @@ class PooledPost:
             loop=asyncio.get_running_loop(),
             session=session,
         )
-        self._head = _head(self._request, varying)
+        self._head, self._places = _head(self._request, varying)
 
     async def send(self, varying: Mapping[str, str], body: bytes) -> Answer:
         """One request; its answer. Raises aiohttp's errors, and TimeoutError."""
-        message = (self._head % varying).encode() + body
+        for name, value in varying.items():
+            self._head[self._places[name]] = value
+        message = "".join(self._head).encode() + body
         connection = await self._connect()
         try:
             reply = await self._exchange(connection, message)
@@ -148,11 +150,21 @@ class PooledPost:
         return Reply(self._request.url, head.code, head.headers, head.raw_headers, content)
 
 
-def _head(request: aiohttp.ClientRequest, varying: Container[str]) -> str:
-    """All before the body, as aiohttp writes it, with a place for each header that varies."""
-    lines = [f"POST {request.url.raw_path_qs} HTTP/1.1".replace("%", "%%")]
+def _head(
+    request: aiohttp.ClientRequest, varying: Container[str]
+) -> tuple[list[str], dict[str, int]]:
+    """All before the body, as aiohttp writes it; where in it the headers are that vary."""
+    parts: list[str] = []
+    places: dict[str, int] = {}
+    text = f"POST {request.url.raw_path_qs} HTTP/1.1"
     for name, value in request.headers.items():
         if not value.isprintable():
             raise ValueError(f"the header {name} cannot be sent")
-        lines.append(f"{name}: " + (f"%({name})s" if name in varying else value.replace("%", "%%")))
-    return "\r\n".join(lines) + "\r\n\r\n"
+        text += f"\r\n{name}: "
+        if name in varying:
+            places[name] = len(parts) + 1
+            parts += [text, value]
+            text = ""
+        else:
+            text += value
+    return [*parts, text + "\r\n\r\n"], places

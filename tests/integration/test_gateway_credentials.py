@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from provisioner.clock import SystemClock
+from provisioner.clock import SystemClock, VirtualClock
 from provisioner.gateway import BackoffPolicy, open_gateway
 from provisioner.gateway.post import PooledPost
 from provisioner.job import Verdict
@@ -116,10 +116,10 @@ def lean_calls(monkeypatch):
 
 
 @asynccontextmanager
-async def gateway_to(service, **settings):
+async def gateway_to(service, clock=None, **settings):
     retry = BackoffPolicy(1, Random(1))
     given = ServiceSettings(endpoint_url=service.url, **settings)
-    async with open_gateway(given, retry=retry, clock=SystemClock()) as gateway:
+    async with open_gateway(given, retry=retry, clock=clock or SystemClock()) as gateway:
         yield gateway
 
 
@@ -133,10 +133,12 @@ async def test_a_role_is_assumed_and_assumed_anew_when_it_runs_out(
     service, environment, path, lean_calls
 ):
     environment.setenv("AWS_ENDPOINT_URL_STS", service.url)
-    async with gateway_to(service, profile="night", sdk_path=path) as gateway:
+    clock = VirtualClock()
+    async with gateway_to(service, clock, profile="night", sdk_path=path) as gateway:
         for _ in range(2):
             await gateway.create(REQUEST, not_after=math.inf)
         run_out(gateway._client._request_signer._credentials)
+        clock.now += 1.0
         outcome = await gateway.create(REQUEST, not_after=math.inf)
     assert outcome.verdict is Verdict.CREATED
     first, renewed = ("ASIA1", "token/1=="), ("ASIA2", "token/2==")

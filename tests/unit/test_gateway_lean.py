@@ -136,11 +136,13 @@ async def test_each_request_has_an_invocation_id_of_its_own(wire):
     assert len({each["headers"]["amz-sdk-invocation-id"] for each in wire.sent}) == 3
 
 
-async def test_credentials_are_asked_for_before_each_call(wire):
-    async with lean_call() as call:
+async def test_credentials_are_asked_for_every_second(wire):
+    clock = VirtualClock()
+    async with lean_call(clock) as call:
         await call(REQUEST, not_after=math.inf)
         held = call._credentials
         held.access_key, held.secret_key, held.token = "rotated", "other", "token"
+        clock.now += 1.0
         await call(REQUEST, not_after=math.inf)
     assert "Credential=rotated/" in wire.headers["Authorization"]
     assert wire.headers["X-Amz-Security-Token"] == "token"
