@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from provisioner.errors import ungrouped
 from provisioner.events import ConcurrencyChanged, ConnectorSetAside, DrainStarted, EventSink
@@ -13,13 +16,21 @@ from provisioner.lane import Lane
 from provisioner.ports import Clock, Ledger
 from provisioner.sending import Sender, Tries
 
-_SPARE_WORKERS = 256
-"""A worker that waits to retry holds no connection: so many may wait and cost no throughput."""
+_MOST_PUT_OFF = 256
+"""Jobs that may wait to be retried and hold no connection."""
+
+
+class _Run(NamedTuple):
+    """What its workers share."""
+
+    jobs: JobFeed
+    tasks: TaskGroup
 
 
 class Engine:
     """Sends one campaign's pending jobs through a lane, each attempt recorded before and after.
 
+    A worker is a connection. It holds none for a job to be retried: whoever is free next has that.
     `unusable` tells why of the connectors that were set aside.
     """
 
@@ -31,8 +42,9 @@ class Engine:
         self._emit = emit
         self._width = lane.connections
         self._most = lane.most
-        self._connections = anyio.Semaphore(lane.connections, fast_acquire=True)
-        self._scope: anyio.CancelScope | None = None
+        self._working = 0
+        self._put_off: dict[int, Tries] = {}
+        self._run: _Run | None = None
         self.unusable: dict[str, str] = {}
         self._draining = False
         self._fatal: Outcome | None = None
@@ -52,12 +64,16 @@ class Engine:
         """
         if self._draining:
             return None
-        jobs = JobFeed(self._ledger, limit, self._counted)
-        with ungrouped():
-            async with anyio.create_task_group() as tasks:
-                self._scope = tasks.cancel_scope
-                for _ in range(self._most + _SPARE_WORKERS):
-                    tasks.start_soon(self._work, jobs)
+        self._working = 0
+        self._put_off.clear()
+        try:
+            with ungrouped():
+                async with anyio.create_task_group() as tasks:
+                    jobs = JobFeed(self._ledger, limit, self._counted)
+                    self._run = _Run(jobs, tasks)
+                    self._employ(self._width, self._run)
+        finally:
+            self._run = None
         return self._fatal
 
     def drain(self, reason: str) -> None:
@@ -66,16 +82,16 @@ class Engine:
             self._draining = True
             in_flight = self._sender.in_flight
             self._emit(DrainStarted(reason=reason, in_flight=in_flight, at=self._clock.time()))
-            if self._scope is not None:
-                self._scope.cancel()
+            if self._run is not None:
+                self._run.tasks.cancel_scope.cancel()
 
     def widen(self, wanted: int) -> None:
         """Let so many calls be on the wire at once, within the pool; never fewer than before."""
         more = min(wanted, self._most) - self._width
         if more > 0:
             self._width += more
-            for _ in range(more):
-                self._connections.release()
+            if self._run is not None:
+                self._employ(more, self._run)
             at = self._clock.time()
             self._emit(ConcurrencyChanged(connections=self._width, at=at))
 
@@ -86,28 +102,39 @@ class Engine:
             at = self._clock.time()
             self._emit(ConnectorSetAside(connector_id=connector_id, reason=reason, at=at))
 
-    async def _work(self, jobs: JobFeed) -> None:
+    def _employ(self, more: int, run: _Run) -> None:
+        """As many workers more, but no more than may be on the wire at once."""
+        for _ in range(min(more, self._width - self._working)):
+            self._working += 1
+            run.tasks.start_soon(self._work, run)
+
+    async def _work(self, run: _Run) -> None:
+        """Job after job: a token, and one attempt, whose end any cancellation waits for."""
         with anyio.CancelScope() as scope:
-            while job := await jobs.next():
-                await self._provision(job, scope)
-
-    async def _provision(self, job: Job, scope: anyio.CancelScope) -> None:
-        """The life of a job: a connection, a token, one attempt; again while it may be retried.
-
-        A cancellation waits for the attempt's end: one scope a worker costs less than one a job.
-        """
-        tries = Tries()
-        while True:
-            async with self._connections:
+            while job := await run.jobs.next():
+                tries = self._put_off.pop(job.id, None) or Tries()
                 if not await self._has_turn(job):
-                    return
+                    continue
+                # One scope a worker costs a tenth of one an attempt.
                 scope.shield = True
                 retry_in = await self._attempt(job, tries)
                 scope.shield = False
-            if retry_in is None:
-                return
-            await self._clock.sleep(retry_in)
-            job = msgspec.structs.replace(job, attempts=job.attempts + 1)
+                if retry_in is not None:
+                    await self._put_off_for(retry_in, job, tries, run)
+        self._working -= 1
+
+    async def _put_off_for(self, seconds: float, job: Job, tries: Tries, run: _Run) -> None:
+        """Let somebody have a job again later; wait for it here where too many wait already."""
+        self._put_off[job.id] = tries
+        if len(self._put_off) <= _MOST_PUT_OFF:
+            run.tasks.start_soon(self._put_back, seconds, job, run)
+        else:
+            await self._put_back(seconds, job, run)
+
+    async def _put_back(self, seconds: float, job: Job, run: _Run) -> None:
+        await self._clock.sleep(seconds)
+        run.jobs.put_back(msgspec.structs.replace(job, attempts=job.attempts + 1))
+        self._employ(1, run)
 
     async def _has_turn(self, job: Job) -> bool:
         """Wait for a token, and while the service is unwell; False if the job is not to be sent."""

@@ -12,7 +12,7 @@ _CLAIM_AT_ONCE = 256
 
 
 class JobFeed:
-    """Pending jobs, claimed in batches when a worker asks for one.
+    """Pending jobs, claimed in batches when a worker asks for one; those put back come first.
 
     `limit` bounds the jobs; one that is among those `counted` is not counted again.
     """
@@ -22,16 +22,22 @@ class JobFeed:
         self._limit = limit
         self._counted = counted
         self._claimed: deque[Job] = deque()
+        self._again: deque[Job] = deque()
         self._claiming = asyncio.Lock()
         self._is_over = False
 
     async def next(self) -> Job | None:
         """The next job, in the ledger's order; None when there is none left."""
-        while not self._claimed and not self._is_over:
+        while not (self._again or self._claimed or self._is_over):
             async with self._claiming:
                 if not self._claimed and not self._is_over:
                     await self._claim()
-        return self._claimed.popleft() if self._claimed else None
+        jobs = self._again or self._claimed
+        return jobs.popleft() if jobs else None
+
+    def put_back(self, job: Job) -> None:
+        """Let somebody have a job again."""
+        self._again.append(job)
 
     async def _claim(self) -> None:
         batch = await self._ledger.claim(_CLAIM_AT_ONCE)

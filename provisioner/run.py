@@ -169,7 +169,7 @@ class _Run:
             desk = settling(settlement, lane, self._clock, policy, self._emit)
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._drain_when_told, engine)
+                    self._stop.heeded_by(lambda: engine.drain(self._stop.reason))
                     timekeeper = Timekeeper(self._settings, lane.limiter, self._stop, self._clock)
                     tasks.start_soon(timekeeper.keep)
                     widening = Widening(engine, lane, self._tally, self._emit)
@@ -203,10 +203,6 @@ class _Run:
                 return outcome
             if not await self._unless_told(settler.settle()):
                 return None
-
-    async def _drain_when_told(self, engine: Engine) -> None:
-        await self._stop.wait()
-        engine.drain(self._stop.reason)
 
     async def _unless_told(self, work: Awaitable[T]) -> T | None:
         """Do what may be dropped at any moment; None if it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 
@@ -21,6 +21,7 @@ class Stop:
     def __init__(self, asked: anyio.Event) -> None:
         self._asked = asked
         self._told = anyio.Event()
+        self._heeding: list[Callable[[], None]] = []
         self.reason = ""
         self.error: ProvisionerError | None = None
         if asked.is_set():
@@ -35,10 +36,18 @@ class Stop:
         if not self.is_set():
             self.reason, self.error = reason, error
             self._told.set()
+            for heed in self._heeding:
+                heed()
 
     async def wait(self) -> None:
         """Return once there is a reason."""
         await self._told.wait()
+
+    def heeded_by(self, heed: Callable[[], None]) -> None:
+        """Have `heed` called in the moment in which there is a reason; now, if there is one."""
+        self._heeding.append(heed)
+        if self.is_set():
+            heed()
 
     async def listen(self) -> None:
         """Stop when the caller asks for it; to be run beside the work."""

@@ -62,19 +62,19 @@ class Night(msgspec.Struct, kw_only=True):
 
 def simulate(scenario: Scenario, safeguards: Safeguards | None = None) -> Night:
     """Run a night and judge it."""
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder, _few_workers():
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder, _few_put_off():
         world = _World(scenario, safeguards or Safeguards(), Path(folder))
         return world.run()
 
 
 @contextmanager
-def _few_workers() -> Iterator[None]:
-    """A night has few jobs: the thousands of a real run need more workers that wait."""
-    many, engines._SPARE_WORKERS = engines._SPARE_WORKERS, 4
+def _few_put_off() -> Iterator[None]:
+    """A night has few jobs: only in the thousands of a real run do many wait to be retried."""
+    many, engines._MOST_PUT_OFF = engines._MOST_PUT_OFF, 4
     try:
         yield
     finally:
-        engines._SPARE_WORKERS = many
+        engines._MOST_PUT_OFF = many
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from provisioner import engine
 from provisioner.errors import ExitCode
 from provisioner.events import (
     BreakerClosed,
@@ -151,6 +152,24 @@ def test_a_job_that_waits_to_retry_holds_no_connection(night: Night) -> None:
     night.run(lambda name, nth: patient if (name, nth) == ("j1", 1) else CREATED)
     waited = [name for at, name in night.gateway.calls if at > 90]
     assert waited == ["j1"]
+
+
+def test_a_retry_that_is_due_goes_before_jobs_that_were_never_sent(night: Night) -> None:
+    night.connections = 1
+    soon = msgspec.structs.replace(THROTTLED, retry_after=0.5)
+    night.run(lambda name, nth: soon if (name, nth) == ("j1", 1) else CREATED)
+    assert night.called.index("j1", 1) < 10
+
+
+def test_of_many_jobs_to_be_retried_the_last_ones_hold_their_connections(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_MOST_PUT_OFF", 2)
+    patient = msgspec.structs.replace(THROTTLED, retry_after=100.0)
+    night.run(lambda _, nth: patient if nth == 1 else CREATED)
+    first_sent = [name for at, name in night.gateway.calls if at < 90]
+    assert len(first_sent) == 2 + night.connections
+    assert night.counts == {JobState.CREATED: 20}
 
 
 def test_a_recorded_outcome_tells_latency_and_the_wait_until_the_retry(night: Night) -> None:

@@ -59,3 +59,20 @@ def test_a_run_without_rules_goes_on() -> None:
     stop = Stop(anyio.Event())
     HaltWatch((), stop)(failed_call())
     assert not stop.is_set()
+
+
+def test_a_stop_is_heeded_in_its_moment() -> None:
+    stop = Stop(anyio.Event())
+    heard: list[str] = []
+    stop.heeded_by(lambda: heard.append(stop.reason))
+    stop.now("one")
+    stop.now("two")
+    assert heard == ["one"]
+
+
+def test_a_stop_that_was_is_heeded_by_who_comes_later() -> None:
+    stop = Stop(anyio.Event())
+    stop.now("one")
+    heard: list[str] = []
+    stop.heeded_by(lambda: heard.append(stop.reason))
+    assert heard == ["one"]
