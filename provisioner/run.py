@@ -169,7 +169,7 @@ class _Run:
             desk = settling(settlement, lane, self._clock, policy, self._emit)
             with ungrouped():
                 async with anyio.create_task_group() as tasks:
-                    self._stop.heeded_by(lambda: engine.drain(self._stop.reason))
+                    self._drain_when_told(engine)
                     timekeeper = Timekeeper(self._settings, lane.limiter, self._stop, self._clock)
                     tasks.start_soon(timekeeper.keep)
                     widening = Widening(engine, lane, self._tally, self._emit)
@@ -203,6 +203,9 @@ class _Run:
                 return outcome
             if not await self._unless_told(settler.settle()):
                 return None
+
+    def _drain_when_told(self, engine: Engine) -> None:
+        self._stop.heeded_by(lambda: engine.drain(self._stop.reason))
 
     async def _unless_told(self, work: Awaitable[T]) -> T | None:
         """Do what may be dropped at any moment; None if it was."""

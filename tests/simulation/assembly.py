@@ -68,7 +68,7 @@ class SimulatedRun(_Run):
                 return None
         with ungrouped():
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._drain_when_told, engine)
+                self._drain_when_told(engine)
                 outcome = await self._work(engine, *desk)
                 tasks.cancel_scope.cancel()
         self._process.told = frozenset(self._process.reported)
