@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from provisioner.errors import CannotWriteError, ConfigurationError
-from provisioner.ledger.statements import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from provisioner.ledger.statements import APPLICATION_ID, KEPT, SCHEMA, SCHEMA_VERSION
 
 MEDDLED = "was the ledger edited by hand, or by another program?"
 """What to look into when a ledger holds what the product never writes."""
@@ -143,6 +143,7 @@ def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
         timeout=_BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
+        cached_statements=KEPT,
         uri=uri,
     )
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")

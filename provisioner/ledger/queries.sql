@@ -116,32 +116,27 @@ SELECT coalesce(max(id), 0) + 1 FROM attempts
 
 -- name: open_attempt
 INSERT INTO attempts (id, job_id, number, state, opened_at)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 'open',
-    :now
-FROM json_each(:rows)
+SELECT column1, column2, column3, 'open', column4 FROM (VALUES {rows})
 
 -- name: job_in_flight
 UPDATE jobs
-SET state = 'in_flight', attempts = json_extract(each.value, '$[2]'),
-    last_attempt = json_extract(each.value, '$[0]')
-FROM json_each(:rows) AS each
-WHERE jobs.id = json_extract(each.value, '$[1]') AND jobs.state = 'pending'
+SET state = 'in_flight', attempts = each.column3, last_attempt = each.column1
+FROM (VALUES {rows}) AS each
+WHERE jobs.id = each.column2 AND jobs.state = 'pending'
 
 -- name: close_attempt
 UPDATE attempts
-SET closed_at = :now, state = json_extract(each.value, '$[1]'),
-    answered = json_extract(each.value, '$[2]'), verdict = json_extract(each.value, '$[3]'),
-    throttled = json_extract(each.value, '$[4]'), status = json_extract(each.value, '$[5]'),
-    error_code = json_extract(each.value, '$[6]'), message = json_extract(each.value, '$[7]'),
-    request_id = json_extract(each.value, '$[8]'), session_id = json_extract(each.value, '$[9]'),
-    session = json_extract(each.value, '$[10]')
-FROM json_each(:rows) AS each
-WHERE attempts.id = json_extract(each.value, '$[0]') AND attempts.state = 'open'
+SET closed_at = each.column2, state = each.column3, answered = each.column4,
+    verdict = each.column5, throttled = each.column6, status = each.column7,
+    error_code = each.column8, message = each.column9, request_id = each.column10,
+    session_id = each.column11, session = each.column12
+FROM (VALUES {rows}) AS each
+WHERE attempts.id = each.column1 AND attempts.state = 'open'
 
 -- name: job_after_attempt
-UPDATE jobs SET state = json_extract(each.value, '$[1]')
-FROM json_each(:rows) AS each
-WHERE jobs.id = json_extract(each.value, '$[0]') AND jobs.state = 'in_flight'
+UPDATE jobs SET state = each.column2
+FROM (VALUES {rows}) AS each
+WHERE jobs.id = each.column1 AND jobs.state = 'in_flight'
 
 -- name: counts
 -- Created jobs are what is left over, so that two indexes answer for a million rows.

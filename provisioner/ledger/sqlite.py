@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -18,7 +19,7 @@ from provisioner.ledger import connection as connections
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
-from provisioner.ledger.statements import SQL
+from provisioner.ledger.statements import MOST_ROWS, SQL, for_rows
 from provisioner.record import CampaignRecord, LearnedRate, NewCampaign
 from provisioner.session import Session, SessionRequest
 
@@ -185,17 +186,16 @@ class SqliteLedger:
             for i, job in enumerate(jobs)
         ]
         self._next_attempt += len(attempts)
-        rows = [(a.id, a.job_id, a.number) for a in attempts]
-        self._write_all("open_attempt", rows, now)
-        self._write_all("job_in_flight", rows, now)
+        self._write_all("open_attempt", [(a.id, a.job_id, a.number, now) for a in attempts])
+        self._write_all("job_in_flight", [(a.id, a.job_id, a.number) for a in attempts])
         return attempts
 
     def close_attempts(self, closings: Sequence[Closing]) -> None:
         """Record outcomes. To be called inside a transaction; raises as `open_attempts` does."""
         now = self._now()
-        self._write_all("close_attempt", [_attempt_columns(each) for each in closings], now)
-        rows = [(each.attempt.job_id, each.state) for each in closings]
-        self._write_all("job_after_attempt", rows, now)
+        self._write_all("close_attempt", [_attempt_columns(each, now) for each in closings])
+        rows = [(each.attempt.job_id, str(each.state)) for each in closings]
+        self._write_all("job_after_attempt", rows)
 
     def perform(self, deed: Callable[[Self], T]) -> T:
         """Do something with the ledger that is no method of it; it raises as they do."""
@@ -234,15 +234,17 @@ class SqliteLedger:
         """Run a statement per row: each must change exactly one, or the state machine was left."""
         self._must_be(len(rows), self.execute_each(statement, rows), statement)
 
-    def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]], now: float) -> None:
-        """As `write_each`, by a statement that takes all rows at once, as JSON.
+    def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """As `write_each`, by statements that take many rows at once.
 
         sqlite3 hands the interpreter over before each statement and asks for it back after it:
         once a row, that keeps the event loop waiting.
         """
-        if rows:
-            parameters = {"rows": _ENCODER.encode(rows).decode(), "now": now}
-            self._must_be(len(rows), self.execute(statement, parameters).rowcount, statement)
+        for begin in range(0, len(rows), MOST_ROWS):
+            some = rows[begin : begin + MOST_ROWS]
+            sql = for_rows(statement, len(some), len(some[0]))
+            changed = self._connection.execute(sql, [*chain.from_iterable(some)]).rowcount
+            self._must_be(len(some), changed, statement)
 
     def _must_be(self, wanted: int, changed: int, statement: str) -> None:
         if changed != wanted:
@@ -262,14 +264,15 @@ class SqliteLedger:
             self._next_attempt = self._connection.execute(SQL["next_attempt"]).fetchone()[0]
 
 
-def _attempt_columns(closing: Closing) -> tuple[object, ...]:
+def _attempt_columns(closing: Closing, now: float) -> tuple[object, ...]:
     outcome = closing.outcome
     session = outcome.session
     return (
         closing.attempt.id,
-        attempt_state_after(outcome.verdict),
+        now,
+        str(attempt_state_after(outcome.verdict)),
         outcome.answered,
-        outcome.verdict,
+        str(outcome.verdict),
         outcome.throttled,
         outcome.status,
         outcome.error_code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from importlib.resources import files
 
 _NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -16,3 +17,14 @@ SQL: dict[str, str] = {
     for file in ("queries.sql", "settlement.sql", "rates.sql")
     for name, statement in _NAMED.findall(files(__package__).joinpath(file).read_text("utf-8"))
 }
+
+MOST_ROWS = 64
+"""So many rows are written by one statement: each number of them is compiled, and kept, once."""
+KEPT = 4 * MOST_ROWS + 64
+
+
+@lru_cache(KEPT)
+def for_rows(statement: str, rows: int, columns: int) -> str:
+    """A named statement for so many rows: its `{rows}` becomes a place for each of their values."""
+    row = f"({', '.join('?' * columns)})"
+    return SQL[statement].replace("{rows}", ", ".join([row] * rows))
