@@ -32,7 +32,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
 
 
 def test_an_audit_finds_what_a_503_created(night: Night) -> None:
-    night.send("unavailable_after=20%")
+    night.send("unavailable_after=10%")
     night.clock.run(night.auditor.audit())
     told = night.told(StrayFound)
     assert len(told) == len(night.made) - 20 > 0
@@ -47,7 +47,7 @@ def test_an_audit_lists_nothing_where_no_503_was_seen(night: Night) -> None:
 
 def test_an_audit_waits_until_what_a_503_made_is_listed(tmp_path: Path) -> None:
     with Night(tmp_path, listing_delay=110.0) as night:
-        night.send("unavailable_after=20%")
+        night.send("unavailable_after=10%")
         sent = night.clock.now
         night.clock.run(night.auditor.audit())
         assert 119 < night.clock.now - sent < 122
@@ -57,7 +57,7 @@ def test_an_audit_waits_until_what_a_503_made_is_listed(tmp_path: Path) -> None:
 
 
 def test_an_audit_long_after_the_last_503_waits_for_nothing(night: Night) -> None:
-    night.send("unavailable_after=20%")
+    night.send("unavailable_after=10%")
     night.clock.now += 3600.0
     before = night.clock.now
     night.clock.run(night.auditor.audit())

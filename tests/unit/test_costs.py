@@ -20,7 +20,7 @@ from provisioner.ledger import GroupCommitLedger
 FEW, MANY = 50, 150
 STATEMENTS_PER_CALL = {"BEGIN": 2, "COMMIT": 2, "INSERT": 1, "UPDATE": 3}
 EVENTS_PER_CALL = {"CallSent": 1, "OutcomeRecorded": 1}
-FUNCTION_CALLS_PER_JOB = 346
+FUNCTION_CALLS_PER_JOB = 413
 TOLERANCE = 1.1
 
 
