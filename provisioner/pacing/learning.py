@@ -156,7 +156,7 @@ class LearningPace:
             self._set(landed)
         elif (relief := measure.relief(now, post, self.rate)) is not None:
             self._go(now, relief, Phase.MEASURE)
-        elif measure.is_done(now, self.rate):
+        elif measure.is_done(now, post, self.rate):
             return self._take(now, measure)
         return 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provisioner.pacing.fence import Post
+from provisioner.pacing.search import LULL, SENT
 
 SECONDS = 1.0
 ANSWERS, FEW_ANSWERS, SLOW = 20, 12, 8.0
@@ -13,8 +14,6 @@ ABOVE = 1.1
 """Of what is let through: what measures it."""
 NOISE = 0.01
 """The throttled share up to which nothing was throttled by the quota."""
-SENT = 0.7
-"""The share of a rate that has to be sent before its acceptance allows it."""
 
 
 class Measure:
@@ -30,7 +29,7 @@ class Measure:
         self.first = self.last = throttle
         self.throttled = 0
         self._flying = 0
-        self._landed = False
+        self._landed = self._is_sent = False
         self._restart(now)
 
     def _restart(self, now: float) -> None:
@@ -71,20 +70,27 @@ class Measure:
         self.first = post
         return lower
 
-    def is_done(self, now: float, rate: float) -> bool:
-        """Whether it is long enough, and was measured at the rate."""
+    def is_done(self, now: float, post: Post, rate: float) -> bool:
+        """Whether it is long enough, and was measured at the rate; begins anew after a lull."""
         seconds = now - self._since
-        least = FEW_ANSWERS if rate < SLOW else ANSWERS
+        self._is_sent = self._answers >= SENT * rate * seconds
         # While nothing is throttled, calls that were not sent at the rate say nothing about it.
-        sent = self.throttled > 0 or self._answers >= SENT * rate * seconds
-        return self._answers >= least and seconds >= SECONDS and sent
+        if not self.throttled and not self._is_sent:
+            if seconds > LULL:
+                self._restart(now)
+                self.first = post
+            return False
+        least = FEW_ANSWERS if rate < SLOW else ANSWERS
+        return self._answers >= least and seconds >= SECONDS
 
     def quota(self, rate: float) -> float | None:
         """What it comes to in calls/s; None where `rate` was let through as a whole."""
         if self._share <= NOISE:
             return None
         seconds, calls = self.last.at - self.first.at, self.last.accepted - self.first.accepted
-        fenced = seconds > SECONDS / 2 and calls >= 4  # noqa: PLR2004 - a quarter's precision
+        # A pause between the two would make a quota look small.
+        enough = seconds > SECONDS / 2 and calls >= 4  # noqa: PLR2004 - a quarter's precision
+        fenced = enough and self._is_sent
         found = calls / seconds if fenced else rate * (1 - self._share)
         return min(max(found, rate / 4), rate)
 

@@ -9,6 +9,8 @@ CHEAP_FLIGHT, CAREFUL, MOST_SECONDS = 60.0, 200.0, 3.0
 three: so much of what a bucket has saved is spent before the next."""
 SENT = 0.7
 """The share of a rate that has to be sent before its acceptance allows it."""
+LULL = 5.0
+"""Seconds after which what was not sent at the rate is forgotten: a pause is no lasting want."""
 FLIGHT_HITS, MOST_HITS = 0.1, 20
 """Throttles that end it, besides one: of a flight; at most."""
 
@@ -39,5 +41,7 @@ class Search:
                 self._hits, self._began = 0, now
             return False
         is_sent = self._calls >= SENT * rate * (sent_at - self._since)
+        if not is_sent and now > self._began + LULL:
+            self._since, self._began, self._calls = sent_at, now, 0
         careful = min(MOST_SECONDS, max(0.0, rate * trip - CHEAP_FLIGHT) / CAREFUL)
         return now >= self._began + STEP_SECONDS + careful and is_sent

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks.pacing.service import Gate, Quota
 from provisioner import engine
 from provisioner.errors import ExitCode
 from provisioner.events import (
@@ -102,6 +103,23 @@ def test_a_service_that_stays_sick_ends_the_run_and_fails_nothing(
         assert night.counts[JobState.PENDING] == 600 - ambiguous
         assert len(night.called) <= night.most_calls_while_sick
         assert 600.0 <= night.clock.monotonic() < 601.0
+
+
+@pytest.mark.parametrize("sick_from", [1.0, 2.5], ids=["searching", "measuring"])
+def test_learning_a_rate_goes_on_after_the_breakers_pause(tmp_path: Path, sick_from: float) -> None:
+    gate = Gate(Quota(rate=20.0, burst=4.0))
+    with Night(tmp_path, jobs=400) as night:
+        night.connections, night.pace = 64, PaceSettings(rate=None, retry_budget=4.0)
+
+        def answer(_name: str, _nth: int) -> Outcome:
+            now = night.clock.monotonic()
+            if sick_from <= now < 300.0:
+                return UNAVAILABLE
+            return CREATED if gate.admit(now) else THROTTLED
+
+        night.run(answer)
+        assert night.lane.limiter.rate > 18.0
+        assert night.clock.monotonic() < 350.0
 
 
 def test_a_probe_is_alone_on_the_wire(night: Night) -> None:
