@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from zlib import crc32
 
@@ -41,6 +41,41 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
         return None if self.body is None else _decode(self.body)
 
 
+class Block(msgspec.Struct, frozen=True, kw_only=True, tag="block"):
+    """Valid rows, column by column; members as in Entry. `connectors` are those of all rows."""
+
+    numbers: list[int]
+    lines: list[int]
+    cells: list[str]
+    keys: list[str]
+    bodies: list[str]
+    fingerprints: list[int]
+    connectors: set[str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for number, line, cells, key, body, fingerprint in zip(
+            self.numbers,
+            self.lines,
+            self.cells,
+            self.keys,
+            self.bodies,
+            self.fingerprints,
+            strict=True,
+        ):
+            yield Entry(
+                number=number,
+                line=line,
+                cells=cells,
+                key=key,
+                body=body,
+                fingerprint=fingerprint,
+                connector=_decode(body).voice_connector_id,
+            )
+
+
 class Terms(msgspec.Struct, frozen=True):
     """What a request says beside its pair and its Name, as the text around them."""
 
@@ -49,21 +84,13 @@ class Terms(msgspec.Struct, frozen=True):
     rest: str
     connector: str
 
-    def entry(  # noqa: PLR0913  # a row is all of these
-        self,
-        number: int,
-        line: int,
-        cells: str,
-        *,
-        first: str,
-        second: str,
-        name: str,
-        key: str,
-        campaign: str | None,
-    ) -> Entry:
-        """The row of this pair, in E.164; without a `key` it is known by what it asks for.
+    def spell(
+        self, first: str, second: str, name: str, key: str, campaign: str | None
+    ) -> tuple[str, str, int]:
+        """Key, body and fingerprint of the row of this pair, in E.164.
 
-        In a campaign, a row that brings no Name gets one to find its session again by.
+        Without a `key` it is known by what it asks for. In a campaign, a row that brings no Name
+        gets one to find its session again by.
         """
         opening = f'{self.opening}{first}","{second}{self.middle}'
         body = f'{opening},"Name":"{name}"{self.rest}' if name else opening + self.rest
@@ -71,15 +98,8 @@ class Terms(msgspec.Struct, frozen=True):
         if not name and campaign is not None:
             name = session_name(campaign, key)
             body = f'{opening},"Name":"{name}"{self.rest}'
-        return Entry(
-            number=number,
-            line=line,
-            cells=cells,
-            key=key,
-            body=body,
-            fingerprint=_crc(name, f"{first} {second}" if first < second else f"{second} {first}"),
-            connector=self.connector,
-        )
+        pair = f"{first} {second}" if first < second else f"{second} {first}"
+        return key, body, _crc(name, pair)
 
 
 def terms_of(request: SessionRequest) -> Terms:
@@ -99,17 +119,18 @@ def entry(
     key: str = "",
     campaign: str | None = None,
 ) -> Entry:
-    """The row of a request, as `Terms.entry` gives it."""
+    """The row of a request, as `Terms.spell` gives it."""
     first, second = request.participants
-    return terms_of(request).entry(
-        number,
-        line,
-        cells,
-        first=first,
-        second=second,
-        name=request.name or "",
+    terms = terms_of(request)
+    key, body, shared = terms.spell(first, second, request.name or "", key, campaign)
+    return Entry(
+        number=number,
+        line=line,
+        cells=cells,
         key=key,
-        campaign=campaign,
+        body=body,
+        fingerprint=shared,
+        connector=terms.connector,
     )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from itertools import chain, islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 import msgspec
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry
 from provisioner.errors import InputRefusedError, StoppedError, TooManyRowsError
 from provisioner.job import Problem
 from provisioner.ports import Intake, Registry, Source
 from provisioner.readahead import ReadAhead
 from provisioner.record import CampaignRecord, Holder, Layout, NewCampaign, Recorded
 
-_BLOCKS_AT_ONCE = 4
-_BATCHES_AHEAD = 2
+_BLOCKS_AHEAD = 2
 
 ProblemSink: TypeAlias = Callable[[Problem], None]
 
@@ -45,7 +44,7 @@ class Stoppable:
         self.name = source.name
         self.sha256 = source.sha256
 
-    def entries(self, campaign: str) -> Iterator[list[Entry]]:
+    def entries(self, campaign: str) -> Iterator[Sequence[Entry] | Block]:
         """The source's."""
         for entries in self._source.entries(campaign):
             if self._stopped():
@@ -106,12 +105,13 @@ def judge(
 
 def record(source: Source, intake: Intake, campaign_name: str, on_problem: ProblemSink) -> Recorded:
     """Add every row of a source to an intake; the tally in rows."""
-    with ReadAhead(_batches(source.entries(campaign_name)), _BATCHES_AHEAD) as batches:
-        for entries in batches:
-            for each in entries:
-                for problem in each.problems:
+    blocks = (rows for rows in source.entries(campaign_name))
+    with ReadAhead(blocks, _BLOCKS_AHEAD) as blocks_ahead:
+        for rows in blocks_ahead:
+            if not isinstance(rows, Block):
+                for problem in chain.from_iterable(row.problems for row in rows):
                     on_problem(problem)
-            for problem in intake.add(entries):
+            for problem in intake.add(rows):
                 on_problem(problem)
     return intake.recorded()
 
@@ -161,9 +161,3 @@ def _changed(known: CampaignRecord, recorded: Recorded) -> InputRefusedError:
         f"{recorded.same:,} the same",
         hint="add the new rows with --extend, or start afresh under another --campaign",
     )
-
-
-def _batches(entries: Iterator[list[Entry]]) -> Generator[list[Entry]]:
-    """Few enough statements, each of many rows."""
-    while batch := list(chain.from_iterable(islice(entries, _BLOCKS_AT_ONCE))):
-        yield batch

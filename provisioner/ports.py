@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry
 from provisioner.job import Attempt, Job, JobState, Outcome, Problem
 from provisioner.record import (
     CallCounts,
@@ -47,8 +47,8 @@ class Source(Protocol):
     sha256: str
     """Of the file's bytes, hexadecimal; known before the first row is read."""
 
-    def entries(self, campaign: str) -> Iterator[list[Entry]]:
-        """Every row in file order, by the hundred; invalid ones with their problems.
+    def entries(self, campaign: str) -> Iterator[Sequence[Entry] | Block]:
+        """Every row in file order, by the thousand; invalid ones with their problems.
 
         A row without a Name gets one that finds its session again: of its campaign and its key.
         """
@@ -69,7 +69,7 @@ class Intake(Protocol):
     def __exit__(self, *_: object) -> None:
         """Undo what was not committed."""
 
-    def add(self, rows: Sequence[Entry]) -> Sequence[Problem]:
+    def add(self, rows: Sequence[Entry] | Block) -> Sequence[Problem]:
         """Record rows; return the problems that only the whole file shows (a reused `job_id`).
 
         A row whose identity the file has had before is recorded as a duplicate. A job of an

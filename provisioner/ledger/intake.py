@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry
 from provisioner.job import JobState, Problem
 from provisioner.ledger.clashes import Clash, Known, clash
 from provisioner.ledger.connection import writing
@@ -56,15 +57,15 @@ class SqliteIntake:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def add(self, rows: Sequence[Entry]) -> list[Problem]:
+    def add(self, rows: Sequence[Entry] | Block) -> list[Problem]:
         """Record rows; return the problems that only the whole file shows."""
         with writing(self._path):
-            jobs = [row for row in rows if row.body is not None]
+            jobs = rows if isinstance(rows, Block) else [row for row in rows if row.body]
             new = self._insert(jobs)
             self._tally["new"] += new
             if len(jobs) < len(rows):
                 self._turn_away(row for row in rows if row.body is None)
-            return self._resolve(jobs) if new < len(jobs) else []
+            return self._resolve(list(jobs)) if new < len(jobs) else []
 
     def recorded(self) -> Recorded:
         """The tally so far."""
@@ -129,17 +130,16 @@ class SqliteIntake:
         if before.format == "csv" and before.columns != layout.columns:
             self._execute("name_cells", columns=_encode(before.columns).decode())
 
-    def _insert(self, jobs: Sequence[Entry]) -> int:
+    def _insert(self, jobs: Sequence[Entry] | Block) -> int:
         """How many of the jobs are new; in few statements, each as long as a power of two."""
-        self._connectors.update(job.connector for job in jobs if job.connector)
-        inserted = start = 0
-        while rest := len(jobs) - start:
+        self._connectors.update(_connectors(jobs))
+        columns, rest, inserted = _columns(jobs), len(jobs), 0
+        about = (self._last_before, self._id, self._recording)
+        while rest:
             rows = min(_ROWS_AT_ONCE, 1 << rest.bit_length() - 1)
-            columns: list[object] = [self._last_before, self._id, self._recording]
-            for job in jobs[start : start + rows]:
-                columns += (job.number, job.key, job.body, job.fingerprint, job.cells)
-            inserted += self._connection.execute(_insertion(rows), columns).rowcount
-            start += rows
+            these = chain.from_iterable(islice(columns, rows))
+            inserted += self._connection.execute(_insertion(rows), (*about, *these)).rowcount
+            rest -= rows
         return inserted
 
     def _turn_away(self, rows: Iterable[Entry]) -> None:
@@ -222,6 +222,18 @@ class SqliteIntake:
 def _known(*columns: Any) -> Known:  # noqa: ANN401  # SQLite's columns
     job_id, number, recording, request, attempts, state = columns
     return Known(job_id, number, recording, request, attempts, JobState(state))
+
+
+def _connectors(jobs: Sequence[Entry] | Block) -> Iterable[str]:
+    if isinstance(jobs, Block):
+        return jobs.connectors
+    return filter(None, (job.connector for job in jobs))
+
+
+def _columns(jobs: Sequence[Entry] | Block) -> Iterator[tuple[object, ...]]:
+    if isinstance(jobs, Block):
+        return zip(jobs.numbers, jobs.keys, jobs.bodies, jobs.fingerprints, jobs.cells, strict=True)
+    return ((job.number, job.key, job.body, job.fingerprint, job.cells) for job in jobs)
 
 
 @cache

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from subprocess import PIPE, Popen
 from typing import IO
 
 import msgspec
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry
 from provisioner.errors import InputMissingError, InputRefusedError, ProvisionerError, StoppedError
 from provisioner.record import Layout
 from provisioner.settings import InputSettings
@@ -33,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     stamp: tuple[int, int]
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
+class End(msgspec.Struct, frozen=True, kw_only=True, tag="end"):
     """What follows the last row: the file's layout, or the error that cut the reading short."""
 
     layout: Layout | None = None
@@ -48,17 +48,17 @@ def told(error: ProvisionerError) -> End:
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Entry] | End).decode
+_decode = msgspec.msgpack.Decoder(list[Entry] | Block | End).decode
 
 
-def write_frame(out: IO[bytes], content: list[Entry] | End) -> None:
+def write_frame(out: IO[bytes], content: Sequence[Entry] | Block | End) -> None:
     """Send rows, or what follows the last of them."""
     body = _encode(content)
     out.write(len(body).to_bytes(_LENGTH_BYTES))
     out.write(body)
 
 
-def read_frames(stream: IO[bytes]) -> Iterator[list[Entry] | End]:
+def read_frames(stream: IO[bytes]) -> Iterator[list[Entry] | Block | End]:
     """What was sent, as far as it arrived whole."""
     while head := stream.read(_LENGTH_BYTES):
         length = int.from_bytes(head)
@@ -86,7 +86,7 @@ class EntriesApart:
             raise RuntimeError("a job file has no layout before its rows are read")
         return self._layout
 
-    def __iter__(self) -> Iterator[list[Entry]]:
+    def __iter__(self) -> Iterator[Sequence[Entry] | Block]:
         command = [*_READER, msgspec.json.encode(self._reading).decode()]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with Popen(  # noqa: S603  # this interpreter and our own module
@@ -101,7 +101,9 @@ class EntriesApart:
         if self._layout is None:
             self._explain(process.returncode)
 
-    def _received(self, frames: Iterable[list[Entry] | End]) -> Iterator[list[Entry]]:
+    def _received(
+        self, frames: Iterable[list[Entry] | Block | End]
+    ) -> Iterator[Sequence[Entry] | Block]:
         for frame in frames:
             if not isinstance(frame, End):
                 yield frame

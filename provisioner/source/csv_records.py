@@ -1,7 +1,7 @@
 """Records from the lines of a CSV file; one that cannot be read costs one record, not the rest."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from provisioner.source.lines import LINE_LENGTH, Lines
 
@@ -49,6 +49,16 @@ def split_record(line: str, lines: Lines, delimiter: str) -> list[str]:
         # What follows may be sound: only the first line is given up.
         lines.put_back(taken[1:])
         raise BrokenRecordError(_explained(error, len(taken)), line) from error
+
+
+def split_lines(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The cells of as many of these lines as hold a whole record each: all, none, or some."""
+    if not any('"' in line for line in lines):
+        return [line.rstrip("\r\n").split(delimiter) for line in lines]
+    try:
+        return list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return []
 
 
 def _following(taken: list[str], lines: Lines) -> Iterator[str]:

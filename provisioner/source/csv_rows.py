@@ -1,35 +1,40 @@
 """Rows of a CSV file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
+from typing import TypeAlias
 
 import msgspec
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry, entry
 from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
-from provisioner.source.csv_records import BrokenRecordError, split_record
+from provisioner.source.csv_records import BrokenRecordError, split_lines, split_record
+from provisioner.source.in_bulk import Columns, accepted
 from provisioner.source.jsonl_fields import Gathered, gather
+from provisioner.source.known_terms import KnownTerms
 from provisioner.source.lines import Lines
 from provisioner.source.problems import NUL_ESCAPE, broken_row, damage_of, problems_at, replaced
 from provisioner.source.validation import Accepted, Fault, Validator
 
+_Column: TypeAlias = tuple[str, ...]
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder().decode
 
 
 class CsvRows:
-    """Iterates over the rows below a header."""
+    """Reads the rows below a header."""
 
     def __init__(self, header: Header, validator: Validator, campaign: str | None) -> None:
         self._header = header
         self._validator = validator
         self._campaign = campaign
         self._width = len(header.names)
-        self._pair = self._picker(PARTICIPANTS)
-        self._labels_of = self._picker(("name", "job_id"))
+        self._others = self._picker((*PARTICIPANTS, "name", "job_id"))
         self._terms = self._picker(TERMS)
+        self._known = KnownTerms[_Column](validator, lambda raw: dict(zip(TERMS, raw, strict=True)))
         self._keeps_all = len(header.kept) == self._width
         self._kept: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*header.kept)
 
@@ -38,36 +43,56 @@ class CsvRows:
         columns = tuple(self._header.names[index] for index in self._header.kept)
         return Layout(format="csv", delimiter=self._header.delimiter, bom=bom, columns=columns)
 
-    def read(self, lines: Lines) -> Iterator[Entry]:
-        """The rows from where `lines` stand."""
-        delimiter, number = self._header.delimiter, 0
-        for line in lines:
-            if line.isspace():
-                continue
-            number += 1
-            start = lines.number
-            try:
-                cells = split_record(line, lines, delimiter)
-            except BrokenRecordError as error:
-                yield broken_row(number, start, error.line, str(error))
-            else:
-                yield self._row(number, start, cells)
+    def block(self, lines: Sequence[str], number: int, first_line: int) -> Block | None:
+        """See `by_the_block.Reader`."""
+        records = None if self._header.is_gathered else self._records(lines)
+        cells = None if records is None else self._texts(records)
+        if records is None or cells is None:
+            return None
+        columns = [*zip(*records, strict=True), ("",) * len(records)]
+        terms = self._known.of(zip(*self._terms(columns), strict=True))
+        if terms is None:
+            return None
+        firsts, seconds, names, job_ids = self._others(columns)
+        said = Columns(
+            cells=cells,
+            terms=terms,
+            firsts=firsts,
+            seconds=seconds,
+            names=names,
+            job_ids=job_ids,
+        )
+        return accepted(said, number, first_line, self._campaign)
 
-    def _row(self, number: int, line: int, cells: list[str]) -> Entry:
+    def row(self, line: str, number: int, lines: Lines) -> Entry:
+        """See `by_the_block.Reader`."""
+        start = lines.number
+        try:
+            cells = split_record(line, lines, self._header.delimiter)
+        except BrokenRecordError as error:
+            return broken_row(number, start, error.line, str(error))
         if len(cells) > self._width:
-            return self._overfull(number, line, cells)
-        if len(cells) < self._width:
-            cells += [""] * (self._width - len(cells))
-        text = _sound_json(self._own(cells))
-        cells.append("")  # what a column that the file lacks is read from
-        if text is not None and not self._header.is_gathered:
-            name, job_id = self._labels_of(cells)
-            accepted = self._validator.recognise(
-                self._terms(cells), self._pair(cells), name, job_id
-            )
-            if accepted is not None:
-                return accepted.entry(number, line, text, self._campaign)
-        return self._examined(number, line, cells)
+            return self._overfull(number, start, cells)
+        cells += [""] * (self._width - len(cells))
+        return self._examined(number, start, cells)
+
+    def _records(self, lines: Sequence[str]) -> Sequence[list[str]] | None:
+        """The cells of lines that hold a record each."""
+        records = split_lines(lines, self._header.delimiter)
+        widths = set(map(len, records))
+        if len(records) < len(lines) or max(widths) > self._width:
+            return None
+        if min(widths) < self._width:
+            return [cells + [""] * (self._width - len(cells)) for cells in records]
+        return records
+
+    def _texts(self, records: Sequence[list[str]]) -> list[str] | None:
+        kept = records if self._keeps_all else list(map(self._kept, records))
+        try:
+            texts = _encode_lines(kept).decode()
+        except UnicodeEncodeError:
+            return None
+        return None if NUL_ESCAPE in texts else texts.removesuffix("\n").split("\n")
 
     def _examined(self, number: int, line: int, cells: list[str]) -> Entry:
         text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()
@@ -75,9 +100,14 @@ class CsvRows:
         verdict = self._validator.examine(told.fields)
         faults = self._damage(cells) + told.faults
         if isinstance(verdict, Accepted) and not faults:
-            if not self._header.is_gathered:
-                self._validator.remember(self._terms(cells), verdict.terms)
-            return verdict.entry(number, line, text, self._campaign)
+            return entry(
+                number,
+                line,
+                text,
+                request=verdict.request,
+                key=verdict.job_id,
+                campaign=self._campaign,
+            )
         settled = told.settled | {fault.column for fault in faults}
         if not isinstance(verdict, Accepted):
             faults += [fault for fault in verdict if fault.column not in settled]
@@ -115,10 +145,8 @@ class CsvRows:
         problems = problems_at(line, [fault], {})
         return Entry(number=number, line=line, cells=_encode(own).decode(), problems=problems)
 
-    def _own(self, cells: list[str]) -> Sequence[str]:
-        return cells if self._keeps_all else self._kept(cells)
-
-    def _picker(self, columns: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    def _picker(self, columns: Sequence[str]) -> Callable[[Sequence[_Column]], tuple[_Column, ...]]:
+        # What the file lacks is read from one more column, which is empty.
         return itemgetter(*(self._header.columns.get(column, self._width) for column in columns))
 
 
@@ -130,11 +158,3 @@ def _value(cell: str) -> object:
         return _decode(cell)
     except msgspec.DecodeError:
         return cell
-
-
-def _sound_json(cells: Sequence[str]) -> str | None:
-    try:
-        text = _encode(cells).decode()
-    except UnicodeEncodeError:
-        return None
-    return None if NUL_ESCAPE in text else text

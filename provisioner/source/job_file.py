@@ -1,17 +1,18 @@
 """A job file: which format it has, and its rows."""
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import dropwhile, islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 
 import msgspec
 
-from provisioner.entry import Entry
+from provisioner.entry import Block, Entry
 from provisioner.errors import ConfigurationError, InputMissingError, InputRefusedError
 from provisioner.record import Layout
 from provisioner.settings import InputSettings
+from provisioner.source import by_the_block
 from provisioner.source.apart import LARGE, EntriesApart, Reading
 from provisioner.source.csv_header import DELIMITERS, read_header
 from provisioner.source.csv_rows import CsvRows
@@ -33,7 +34,6 @@ _FORMAT_OF = {
 }
 _TABS_FIRST = ("\t", *DELIMITERS)
 _LINES_SNIFFED = 10
-_ROWS_AT_ONCE = 512
 
 
 class JobFile:
@@ -50,19 +50,17 @@ class JobFile:
         self._layout: Callable[[], Layout] = _no_layout
         weakref.finalize(self, self._input.stream.close)
 
-    def entries(self, campaign: str) -> Iterator[list[Entry]]:
+    def entries(self, campaign: str) -> Iterator[Sequence[Entry] | Block]:
         """See the port; the file can be read once."""
         size, _ = self._input.stamp
         return self.entries_here(campaign) if size < LARGE else self._entries_apart(campaign)
 
-    def entries_here(self, campaign: str) -> Iterator[list[Entry]]:
-        """The same, read by this process whatever the size."""
-        rows = self.rows(campaign)
-        while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            yield batch
-
     def rows(self, campaign: str | None = None) -> Iterator[Entry]:
-        """Every row in file order, invalid ones with their problems; the file can be read once.
+        """Every row in file order, invalid ones with their problems; the file can be read once."""
+        return chain.from_iterable(self.entries_here(campaign))
+
+    def entries_here(self, campaign: str | None) -> Iterator[Sequence[Entry] | Block]:
+        """The same by the block, read by this process whatever the size.
 
         Without a campaign, rows keep the Names they bring.
         """
@@ -88,7 +86,7 @@ class JobFile:
         """The file's shape; complete once everything was read."""
         return self._layout()
 
-    def _entries_apart(self, campaign: str) -> Iterator[list[Entry]]:
+    def _entries_apart(self, campaign: str) -> Iterator[Sequence[Entry] | Block]:
         opened = self._input
         reading = Reading(
             settings=msgspec.structs.replace(
@@ -104,15 +102,17 @@ class JobFile:
         self._layout = entries.layout
         yield from entries
 
-    def _read(self, lines: Lines, campaign: str | None, *, bom: bool) -> Iterator[Entry]:
+    def _read(
+        self, lines: Lines, campaign: str | None, *, bom: bool
+    ) -> Iterator[Sequence[Entry] | Block]:
         if (self._format or _sniffed(lines)) == "jsonl":
             objects = JsonlRows(self._validator, campaign)
             self._layout = objects.layout
-            return objects.read(lines)
+            return by_the_block.read(lines, objects)
         header = read_header(lines, _TABS_FIRST if self._format == "tsv" else DELIMITERS)
         records = CsvRows(header, self._validator, campaign)
         self._layout = partial(records.layout, bom=bom)
-        return records.read(lines)
+        return by_the_block.read(lines, records)
 
 
 def _format(settings: InputSettings) -> str | None:

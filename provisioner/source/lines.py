@@ -1,10 +1,13 @@
 """Physical lines of bounded length, numbered, which can be put back."""
 
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from typing import TextIO
 
 LINE_LENGTH = 1 << 20
-"""Characters; a longer line is handed out cut, and the rest of it is passed over."""
+"""Characters; what is longer loses its middle."""
+
+_CHARACTERS_AT_ONCE = 1 << 18
 
 
 class Lines:
@@ -14,29 +17,41 @@ class Lines:
     """
 
     def __init__(self, text: TextIO) -> None:
-        self._readline = text.readline
-        self._put_back: list[str] = []
+        self._read = text.read
+        self._ahead: list[str] = []
+        self._next = 0
+        self._unfinished = ""
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        readline, put_back = self._readline, self._put_back
-        while True:
-            if put_back:
-                line = put_back.pop()
-            else:
-                line = readline(LINE_LENGTH + 1)
-                if len(line) > LINE_LENGTH:
-                    self._pass_over_rest(line)
-            if not line:
-                return
-            self.number += 1
-            yield line
+        while taken := self.take(1):
+            yield taken[0]
+
+    def take(self, most: int) -> list[str]:
+        """The next lines, some or `most` of them; none at the end."""
+        if self._next == len(self._ahead):
+            self._ahead, self._next = self._further(), 0
+        taken = self._ahead[self._next : self._next + most]
+        self._next += len(taken)
+        self.number += len(taken)
+        return taken
 
     def put_back(self, lines: Sequence[str]) -> None:
         """Hand these out again; they are the last ones handed out, in their order."""
-        self._put_back.extend(reversed(lines))
+        self._ahead[: self._next] = lines
+        self._next = 0
         self.number -= len(lines)
 
-    def _pass_over_rest(self, line: str) -> None:
-        while line and not line.endswith(("\n", "\r")):
-            line = self._readline(LINE_LENGTH)
+    def _further(self) -> list[str]:
+        while text := self._read(_CHARACTERS_AT_ONCE):
+            lines = StringIO(self._unfinished + text, newline="").readlines()
+            # What follows may belong to it, be it the LF of a CRLF.
+            self._unfinished = _cut(lines.pop())
+            if lines:
+                return lines
+        last, self._unfinished = self._unfinished, ""
+        return StringIO(last, newline="").readlines()
+
+
+def _cut(line: str) -> str:
+    return line if line.endswith(("\n", "\r")) else line[: LINE_LENGTH + 1]

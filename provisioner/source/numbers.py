@@ -5,8 +5,7 @@ import unicodedata
 
 from provisioner.session import mask_number
 
-_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-_E164_PAIR = re.compile(rf"{_E164.pattern}\n{_E164.pattern}")
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _E164_DIGITS_MAXIMUM = 15
 _SPACES = "\t \u00a0\u2007\u2009\u202f"
 _DASHES = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
@@ -20,17 +19,12 @@ _DECIMAL = re.compile(r"\s*'?\+?[0-9]+[.,]0+\s*")
 _INTERNATIONAL_PREFIX = re.compile(r"\+?00([1-9][0-9]{1,14})")
 
 
-def are_canonical(first: str, second: str) -> bool:
-    """Whether both are numbers in E.164 as they stand."""
-    return _E164_PAIR.fullmatch(f"{first}\n{second}") is not None
-
-
 def canonical_number(text: str) -> str | None:
     """The number in E.164 with its `+`, without punctuation; None when it is not one."""
-    if _E164.fullmatch(text):
+    if E164.fullmatch(text):
         return text
     plain = _without_punctuation(text)
-    return plain if _E164.fullmatch(plain) and not _DECIMAL.fullmatch(text) else None
+    return plain if E164.fullmatch(plain) and not _DECIMAL.fullmatch(text) else None
 
 
 def describe_damage(text: str) -> str:

@@ -1,18 +1,15 @@
 """Raw columns in, a session request or every fault out; no file, no line, no format."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from provisioner.entry import Entry, Terms, terms_of
 from provisioner.errors import ConfigurationError
-from provisioner.session import CAPABILITIES, NAME, GeoMatchParams, SessionRequest
+from provisioner.session import CAPABILITIES, GeoMatchParams, SessionRequest
 from provisioner.settings import RowDefaults
 from provisioner.source.columns import PARTICIPANTS
-from provisioner.source.numbers import are_canonical, canonical_number
-from provisioner.source.values import JOB_ID_LENGTH, PARSERS, InvalidValueError
+from provisioner.source.values import PARSERS, InvalidValueError
 
-_KNOWN_TERMS_MAXIMUM = 4096
 _MISSING = {
     "participant_1": "is empty; write a phone number, such as +14155550100",
     "participant_2": "is empty; write a phone number, such as +14155550100",
@@ -28,39 +25,18 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
-    """A row that may become a job: its pair in E.164, its own Name and job id, empty if none."""
+class Accepted(msgspec.Struct, frozen=True):
+    """What a row asks for, and its own job id, empty if it has none."""
 
-    terms: Terms
-    first: str
-    second: str
-    name: str
+    request: SessionRequest
     job_id: str
-
-    def entry(self, number: int, line: int, cells: str, campaign: str | None) -> Entry:
-        """The row as it is recorded."""
-        return self.terms.entry(
-            number,
-            line,
-            cells,
-            first=self.first,
-            second=self.second,
-            name=self.name,
-            key=self.job_id,
-            campaign=campaign,
-        )
 
 
 class Validator:
-    """Turns raw columns into requests, under the defaults of one run.
-
-    `examine` is the whole truth. `recognise` gives the same verdict faster to a row whose terms
-    (everything but the participants, the name and the job id) were accepted before.
-    """
+    """Turns raw columns into requests, under the defaults of one run."""
 
     def __init__(self, defaults: RowDefaults) -> None:
         self._defaults = _checked_defaults(defaults)
-        self._known: dict[Hashable, Terms] = {}
 
     def examine(self, fields: Mapping[str, object]) -> Accepted | list[Fault]:
         """The verdict on one row; `fields` maps our columns to raw values, in any order."""
@@ -68,34 +44,7 @@ class Validator:
         given = self._defaults | given
         values, faults = _parse(given)
         faults += _contradictions(given, values)
-        if faults:
-            return faults
-        return _accepted(values)
-
-    def remember(self, raw: Hashable, terms: Terms) -> None:
-        """Note what rows with these raw terms ask for beside their pair and Name."""
-        if len(self._known) >= _KNOWN_TERMS_MAXIMUM:
-            self._known.clear()
-        self._known[raw] = terms
-
-    def recognise(
-        self, raw: Hashable, pair: Sequence[str], name: str, job_id: str
-    ) -> Accepted | None:
-        """Accept a row like one remembered; None when it needs `examine`."""
-        terms = self._known.get(raw)
-        if terms is None:
-            return None
-        first, second = pair
-        if not are_canonical(first, second):
-            first, second = canonical_number(first) or "", canonical_number(second) or ""
-        if not first or not second or first == second:
-            return None
-        if name and not NAME.fullmatch(name := name.strip()):
-            return None
-        job_id = job_id.strip()
-        if len(job_id) > JOB_ID_LENGTH or not job_id.isprintable():
-            return None
-        return Accepted(terms, first, second, name, job_id)
+        return faults or Accepted(_request(values), str(values.get("job_id", "")))
 
 
 def _checked_defaults(defaults: RowDefaults) -> dict[str, object]:
@@ -154,16 +103,6 @@ def _contradictions(given: Mapping[str, object], values: Mapping[str, object]) -
             message = f"is empty while {column} is not; give both or neither"
             faults.append(Fault(column=other, message=message))
     return faults
-
-
-def _accepted(values: dict[str, object]) -> Accepted:
-    request = _request(values)
-    return Accepted(
-        terms_of(request),
-        *request.participants,
-        request.name or "",
-        str(values.get("job_id", "")),
-    )
 
 
 def _request(values: dict[str, object]) -> SessionRequest:

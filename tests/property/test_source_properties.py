@@ -4,8 +4,10 @@ import json
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,7 +20,9 @@ from provisioner.session import (
     SessionRequest,
 )
 from provisioner.settings import InputSettings
-from provisioner.source import open_source
+from provisioner.source import by_the_block, open_source
+from provisioner.source.csv_rows import CsvRows
+from provisioner.source.jsonl_rows import JsonlRows
 
 HEADER = "participant_1,participant_2,voice_connector_id,name,job_id,note\n"
 COLUMNS = (
@@ -221,11 +225,74 @@ def findings(rows):
     ]
 
 
+def one_at_a_time(content, file_format):
+    with patch.object(CsvRows, "block", none), patch.object(JsonlRows, "block", none):
+        return read(content, file_format)
+
+
+def none(*_):
+    """No block is known to be sound."""
+
+
+@pytest.fixture
+def _blocks_of_any_size(monkeypatch):
+    monkeypatch.setattr(by_the_block, "_SMALLEST", 1)
+
+
+def as_quoted_csv(written, quoting=csv.QUOTE_ALL):
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=quoting).writerows([VALUES, *(row.values() for row in written)])
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.usefixtures("_blocks_of_any_size")
+@given(written=some_of(VALUES), quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
+def test_a_block_of_csv_is_read_as_its_rows_are_one_at_a_time(written, quoting):
+    content = as_quoted_csv(written * 2, quoting)
+    assert read(content, "csv") == one_at_a_time(content, "csv")
+
+
+@pytest.mark.usefixtures("_blocks_of_any_size")
+@given(written=some_of(VALUES), cut=st.integers(0, 300), put=st.text('",;\n\r x', max_size=3))
+def test_damaged_csv_is_read_alike_by_the_block_and_one_at_a_time(written, cut, put):
+    content = as_quoted_csv(written * 2, csv.QUOTE_MINIMAL)
+    header = content.index(b"\n") + 1
+    damaged = content[: header + cut] + put.encode() + content[header + cut :]
+    assert read(damaged, "csv") == one_at_a_time(damaged, "csv")
+
+
+def as_lines(written, spelling):
+    return b"".join(
+        json.dumps({spelling.get(key, key): row[key] for key in row}).encode() + b"\n"
+        for row in written
+    )
+
+
+@pytest.mark.usefixtures("_blocks_of_any_size")
+@given(
+    written=some_of(JSON_VALUES),
+    lines=st.lists(st.sampled_from(["", "{}", "[]", '{"job_id": 1} {', '"name": "x"}', "\\u0000"])),
+    unwanted=st.sampled_from(
+        [("participants",), ("participants",), ("participant_1", "participant_2"), ()]
+    ),
+)
+def test_a_block_of_jsonl_is_read_as_its_rows_are_one_at_a_time(written, lines, unwanted):
+    ours = [{key: row[key] for key in row if key not in unwanted} for row in written]
+    theirs = as_lines(ours, {"name": "Name", "expiry_minutes": "ExpiryMinutes", "note": "remark"})
+    content = as_lines(ours, {}) + theirs + "\n".join(lines).encode() + b"\n" + theirs
+    both = b"".join(
+        one.rstrip(b"}\n") + b", " + other.lstrip(b"{")
+        for one, other in zip(
+            theirs.splitlines(True), as_lines(ours, {}).splitlines(True), strict=True
+        )
+    )
+    content += both * 2
+    assert read(content, "jsonl") == one_at_a_time(content, "jsonl")
+
+
 @given(written=some_of(VALUES))
 def test_a_csv_row_in_company_is_read_as_it_is_alone(written):
-    text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([VALUES, *(row.values() for row in written)])
-    header, *lines = text.getvalue().encode("utf-8", "surrogatepass").splitlines(keepends=True)
+    header, *lines = as_quoted_csv(written).splitlines(keepends=True)
     assert findings(read(header + b"".join(lines), "csv")) == [
         found for line in lines for found in findings(read(header + line, "csv"))
     ]

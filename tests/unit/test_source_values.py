@@ -2,6 +2,7 @@ import pytest
 
 from provisioner.errors import ConfigurationError
 from provisioner.settings import RowDefaults
+from provisioner.source.known_terms import KnownTerms
 from provisioner.source.validation import Accepted, Validator
 
 A, B = "+14155550100", "+442079460000"
@@ -15,7 +16,7 @@ def examine(**fields):
 def request(**fields):
     verdict = examine(**fields)
     assert isinstance(verdict, Accepted), verdict
-    return verdict.entry(1, 1, "[]", None).request
+    return verdict.request
 
 
 def fault(**fields):
@@ -158,10 +159,24 @@ def test_an_empty_default_is_none():
     assert Validator(RowDefaults(capabilities=" ")).examine(FIELDS) == examine()
 
 
-def test_what_was_remembered_is_bounded():
-    validator = Validator(RowDefaults())
-    accepted = validator.examine(FIELDS)
-    for terms in range(5000):
-        validator.remember(terms, accepted.terms)
-    assert validator.recognise(0, (A, B), "", "") is None
-    assert validator.recognise(4999, (A, B), "", "") == accepted
+def known_terms():
+    return KnownTerms(Validator(RowDefaults()), lambda raw: {"voice_connector_id": raw})
+
+
+def test_rows_that_say_the_same_share_their_terms():
+    first, second, third = known_terms().of(["c1", "c2", "c1"])
+    assert first is third
+    assert (first.connector, second.connector) == ("c1", "c2")
+
+
+def test_one_row_whose_terms_are_not_sound_spoils_its_block():
+    assert known_terms().of(["c1", "a b", "c1"]) is None
+
+
+def test_what_is_remembered_is_bounded():
+    known = known_terms()
+    (first,) = known.of(["c0"])
+    assert len(known.of(f"c{number}" for number in range(5000))) == 5000
+    (again,) = known.of(["c0"])
+    assert again == first
+    assert again is not first
