@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from provisioner.source.lines import LINE_LENGTH, Lines
 
@@ -51,14 +52,33 @@ def split_record(line: str, lines: Lines, delimiter: str) -> list[str]:
         raise BrokenRecordError(_explained(error, len(taken)), line) from error
 
 
-def split_lines(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """The cells of as many of these lines as hold a whole record each: all, none, or some."""
-    if not any('"' in line for line in lines):
-        return [line.rstrip("\r\n").split(delimiter) for line in lines]
+def split_columns(
+    lines: Sequence[str], delimiter: str, width: int
+) -> Sequence[Sequence[str]] | None:
+    """The columns of lines that hold a whole record each, of `width` cells at most; else None."""
+    text = "".join(lines).replace("\r\n", "\n")
+    if '"' in text or "\r" in text:
+        return _columns_of_records(lines, delimiter, width)
+    cells = text.removesuffix("\n").replace("\n", delimiter + "\n").split(delimiter)
+    columns = [cells[index::width] for index in range(width)]
+    # Only if every line has `width` cells does each begin in the first column.
+    columns[0] = "".join(columns[0]).split("\n")
+    if set(map(len, columns)) != {len(lines)}:
+        return _columns_of_records(lines, delimiter, width)
+    return columns
+
+
+def _columns_of_records(
+    lines: Sequence[str], delimiter: str, width: int
+) -> Sequence[Sequence[str]] | None:
     try:
-        return list(csv.reader(lines, delimiter=delimiter, strict=True))
+        records = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error:
-        return []
+        return None
+    if len(records) < len(lines) or max(map(len, records)) > width:
+        return None
+    columns = list(zip_longest(*records, fillvalue=""))
+    return columns + [("",) * len(records)] * (width - len(columns))
 
 
 def _following(taken: list[str], lines: Lines) -> Iterator[str]:

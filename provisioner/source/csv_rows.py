@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -10,17 +10,16 @@ from provisioner.entry import Block, Entry, entry
 from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
-from provisioner.source.csv_records import BrokenRecordError, split_lines, split_record
+from provisioner.source.csv_records import BrokenRecordError, split_columns, split_record
 from provisioner.source.in_bulk import Columns, accepted
 from provisioner.source.jsonl_fields import Gathered, gather
 from provisioner.source.known_terms import KnownTerms
 from provisioner.source.lines import Lines
-from provisioner.source.problems import NUL_ESCAPE, broken_row, damage_of, problems_at, replaced
+from provisioner.source.problems import NUL, broken_row, damage_of, problems_at, replaced
 from provisioner.source.validation import Accepted, Fault, Validator
 
-_Column: TypeAlias = tuple[str, ...]
+_Column: TypeAlias = Sequence[str]
 _encode = msgspec.json.Encoder().encode
-_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder().decode
 
 
@@ -34,9 +33,10 @@ class CsvRows:
         self._width = len(header.names)
         self._others = self._picker((*PARTICIPANTS, "name", "job_id"))
         self._terms = self._picker(TERMS)
-        self._known = KnownTerms[_Column](validator, lambda raw: dict(zip(TERMS, raw, strict=True)))
-        self._keeps_all = len(header.kept) == self._width
-        self._kept: Callable[[Sequence[str]], tuple[str, ...]] = itemgetter(*header.kept)
+        self._known = KnownTerms[tuple[str, ...]](
+            validator, lambda raw: dict(zip(TERMS, raw, strict=True))
+        )
+        self._kept: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*header.kept)
 
     def layout(self, *, bom: bool) -> Layout:
         """The shape of the file, without the columns an earlier run added."""
@@ -45,11 +45,13 @@ class CsvRows:
 
     def block(self, lines: Sequence[str], number: int, first_line: int) -> Block | None:
         """See `by_the_block.Reader`."""
-        records = None if self._header.is_gathered else self._records(lines)
-        cells = None if records is None else self._texts(records)
-        if records is None or cells is None:
+        if self._header.is_gathered or any(NUL in line for line in lines):
             return None
-        columns = [*zip(*records, strict=True), ("",) * len(records)]
+        columns = split_columns(lines, self._header.delimiter, self._width)
+        cells = None if columns is None else self._texts(columns)
+        if columns is None or cells is None:
+            return None
+        columns = [*columns, ("",) * len(lines)]
         terms = self._known.of(zip(*self._terms(columns), strict=True))
         if terms is None:
             return None
@@ -76,23 +78,11 @@ class CsvRows:
         cells += [""] * (self._width - len(cells))
         return self._examined(number, start, cells)
 
-    def _records(self, lines: Sequence[str]) -> Sequence[list[str]] | None:
-        """The cells of lines that hold a record each."""
-        records = split_lines(lines, self._header.delimiter)
-        widths = set(map(len, records))
-        if len(records) < len(lines) or max(widths) > self._width:
-            return None
-        if min(widths) < self._width:
-            return [cells + [""] * (self._width - len(cells)) for cells in records]
-        return records
-
-    def _texts(self, records: Sequence[list[str]]) -> list[str] | None:
-        kept = records if self._keeps_all else list(map(self._kept, records))
+    def _texts(self, columns: Sequence[Sequence[str]]) -> list[str] | None:
         try:
-            texts = _encode_lines(kept).decode()
+            return [_encode(cells).decode() for cells in zip(*self._kept(columns), strict=True)]
         except UnicodeEncodeError:
             return None
-        return None if NUL_ESCAPE in texts else texts.removesuffix("\n").split("\n")
 
     def _examined(self, number: int, line: int, cells: list[str]) -> Entry:
         text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -34,11 +35,14 @@ _Getter: TypeAlias = Callable[[_Row], Any]
 _Term: TypeAlias = str | int | tuple[str, ...] | _GeoMatch | UnsetType | None
 _TERMS = frozenset({*TERMS, GEO_MATCH_PARAMS})
 _TYPE_OF: dict[str | None, tuple[object, object]] = {
-    PAIR: (tuple[str, str] | None, None),
-    **dict.fromkeys((*PARTICIPANTS, "name", "job_id"), (str | None, "")),
+    PAIR: (tuple[str, str], ()),
+    **dict.fromkeys((*PARTICIPANTS, "name", "job_id"), (str, "")),
     **dict.fromkeys(_TERMS, (_Term, UNSET)),
 }
-_CARRIED: tuple[object, object] = (object, None)
+_Scalar: TypeAlias = str | int | float | bool | None
+_Flat: TypeAlias = _Scalar | list[_Scalar] | dict[str, _Scalar]
+_Nested: TypeAlias = _Scalar | list[_Flat] | dict[str, _Flat]
+_CARRIED: tuple[object, object] = (_Nested, None)
 
 
 class ObjectKinds:
@@ -59,13 +63,10 @@ class ObjectKinds:
             rows = [self._parse(line) for line in lines]
         except (ValueError, RecursionError):
             return None
-        terms = self._known.of([self._terms(row) for row in rows])
-        pairs, names, job_ids = (self._said(rows, each) for each in (PAIR, "name", "job_id"))
-        if terms is None or pairs is None or names is None or job_ids is None:
-            return None
-        of_pair = zip(*(pair or _NOBODY for pair in pairs), strict=True)
-        firsts, seconds = map(self._said, (rows, rows), PARTICIPANTS, of_pair)
-        if firsts is None or seconds is None:
+        terms = self._known.of(map(self._terms, rows))
+        firsts, seconds = self._pairs(rows)
+        names, job_ids = self._said(rows, "name"), self._said(rows, "job_id")
+        if terms is None or firsts is None or seconds is None or names is None or job_ids is None:
             return None
         return Columns(
             cells=[line.strip() for line in lines],
@@ -76,17 +77,27 @@ class ObjectKinds:
             job_ids=job_ids,
         )
 
+    def _pairs(self, rows: Sequence[_Row]) -> Iterator[Sequence[str] | None]:
+        pairs = self._said(rows, PAIR)
+        if pairs is None:
+            return repeat(None, 2)
+        paired = zip(*(pair or _NOBODY for pair in pairs), strict=True)
+        return map(self._said, repeat(rows), PARTICIPANTS, paired if any(pairs) else repeat(None))
+
     def _said(
-        self, rows: Sequence[_Row], column: str, already: Sequence[Any] = ()
+        self, rows: Sequence[_Row], column: str, already: Sequence[Any] | None = None
     ) -> Sequence[Any] | None:
         """What each row says of a column under any of its keys; None if one says two things."""
-        said = already or ("",) * len(rows)
+        said = already
         for get in self._getters.get(column, ()):
-            more = [get(row) for row in rows]
-            if any(one and other for one, other in zip(said, more, strict=True)):
+            more = list(map(get, rows))
+            if said is None:
+                said = more
+            elif any(one and other for one, other in zip(said, more, strict=True)):
                 return None
-            said = [one or other or "" for one, other in zip(said, more, strict=True)]
-        return said
+            else:
+                said = [one or other for one, other in zip(said, more, strict=True)]
+        return ("",) * len(rows) if said is None else said
 
     def _learn(self, keys: Collection[str]) -> None:
         """Make a type for objects of these keys."""

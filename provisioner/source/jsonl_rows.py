@@ -53,8 +53,7 @@ class JsonlRows:
 
     def block(self, lines: Sequence[str], number: int, first_line: int) -> Block | None:
         """See `by_the_block.Reader`."""
-        text = "".join(lines)
-        if NUL_ESCAPE in text or any(map(_may_be_deep, lines)):
+        if any(NUL_ESCAPE in line for line in lines):
             return None
         columns = self._kinds.columns(lines, self._columns)
         return accepted(columns, number, first_line, self._campaign) if columns else None
@@ -111,13 +110,9 @@ def _record(line: str) -> dict[str, object]:
         raise MalformedLineError(_explained(str(error), line)) from error
     if not isinstance(record, dict):
         raise MalformedLineError(_NO_OBJECT)
-    if _may_be_deep(line) and _is_deep(record):
+    if line.count("[") + line.count("{") > DEPTH and _is_deep(record):
         raise MalformedLineError(_TOO_DEEP)
     return record
-
-
-def _may_be_deep(line: str) -> bool:
-    return line.count("[") + line.count("{") > DEPTH
 
 
 def _is_deep(record: object) -> bool:

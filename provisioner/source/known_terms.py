@@ -27,8 +27,8 @@ class KnownTerms(Generic[Raw]):
 
     def of(self, rows: Iterable[Raw]) -> list[Terms] | None:
         """The terms of each row; None if those of any are not sound."""
-        known, raws = self._known, list(rows)
-        found = [known.get(raw) or self._learn(raw) for raw in raws]
+        known = self._known
+        found = [known.get(raw) or self._learn(raw) for raw in rows]
         return found if all(found) else None  # type: ignore[return-value] # none is None
 
     def _learn(self, raw: Raw) -> Terms | None:

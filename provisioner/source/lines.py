@@ -44,13 +44,20 @@ class Lines:
 
     def _further(self) -> list[str]:
         while text := self._read(_CHARACTERS_AT_ONCE):
-            lines = StringIO(self._unfinished + text, newline="").readlines()
+            lines = _split(self._unfinished + text)
             # What follows may belong to it, be it the LF of a CRLF.
             self._unfinished = _cut(lines.pop())
             if lines:
                 return lines
         last, self._unfinished = self._unfinished, ""
-        return StringIO(last, newline="").readlines()
+        return _split(last)
+
+
+def _split(text: str) -> list[str]:
+    if "\r" in text:
+        return StringIO(text, newline="").readlines()
+    *lines, last = text.split("\n")
+    return [line + "\n" for line in lines] + [last] * bool(last)
 
 
 def _cut(line: str) -> str:
