@@ -98,8 +98,8 @@ class Terms(msgspec.Struct, frozen=True):
         if not name and campaign is not None:
             name = session_name(campaign, key)
             body = f'{opening},"Name":"{name}"{self.rest}'
-        pair = f"{first} {second}" if first < second else f"{second} {first}"
-        return key, body, _crc(name, pair)
+        numbers = f"{first} {second}" if first < second else f"{second} {first}"
+        return key, body, crc32(f"{name} {numbers}".encode())
 
 
 def terms_of(request: SessionRequest) -> Terms:

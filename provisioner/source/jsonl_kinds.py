@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import repeat
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import astuple
 
 from provisioner.source.columns import GEO_MATCH_PARAMS, PAIR, PARTICIPANTS, TERMS, column_of
 from provisioner.source.in_bulk import Columns
@@ -28,9 +28,6 @@ class _GeoMatch(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fie
     area_code: str
 
 
-_Row: TypeAlias = Any
-"""An object, of the type that was made for the keys of its file."""
-_Getter: TypeAlias = Callable[[_Row], Any]
 # No floats and booleans: 1, 1.0 and True would be one when looked up.
 _Term: TypeAlias = str | int | tuple[str, ...] | _GeoMatch | UnsetType | None
 _TERMS = frozenset({*TERMS, GEO_MATCH_PARAMS})
@@ -60,13 +57,17 @@ class ObjectKinds:
         if len(keys) != self._keys_known:
             self._learn(keys)
         try:
-            rows = [self._parse(line) for line in lines]
+            rows = [astuple(self._parse(line)) for line in lines]
         except (ValueError, RecursionError):
             return None
-        terms = self._known.of(map(self._terms, rows))
-        firsts, seconds = self._pairs(rows)
-        names, job_ids = self._said(rows, "name"), self._said(rows, "job_id")
-        if terms is None or firsts is None or seconds is None or names is None or job_ids is None:
+        terms = self._known.of(row[self._first_term :] for row in rows)
+        said = partial(self._said, list(zip(*rows, strict=True)), len(rows))
+        pairs, names, job_ids = said(PAIR), said("name"), said("job_id")
+        if terms is None or pairs is None or names is None or job_ids is None:
+            return None
+        paired = zip(*(pair or _NOBODY for pair in pairs), strict=True) if any(pairs) else _NOBODY
+        firsts, seconds = map(said, PARTICIPANTS, paired)
+        if firsts is None or seconds is None:
             return None
         return Columns(
             cells=[line.strip() for line in lines],
@@ -77,57 +78,45 @@ class ObjectKinds:
             job_ids=job_ids,
         )
 
-    def _pairs(self, rows: Sequence[_Row]) -> Iterator[Sequence[str] | None]:
-        pairs = self._said(rows, PAIR)
-        if pairs is None:
-            return repeat(None, 2)
-        paired = zip(*(pair or _NOBODY for pair in pairs), strict=True)
-        return map(self._said, repeat(rows), PARTICIPANTS, paired if any(pairs) else repeat(None))
-
     def _said(
-        self, rows: Sequence[_Row], column: str, already: Sequence[Any] | None = None
+        self,
+        columns: Sequence[Sequence[Any]],
+        rows: int,
+        column: str,
+        already: Sequence[Any] = (),
     ) -> Sequence[Any] | None:
         """What each row says of a column under any of its keys; None if one says two things."""
         said = already
-        for get in self._getters.get(column, ()):
-            more = list(map(get, rows))
-            if said is None:
-                said = more
-            elif any(one and other for one, other in zip(said, more, strict=True)):
+        for index in self._places.get(column, ()):
+            more = columns[index]
+            if any(one and other for one, other in zip(said, more, strict=False)):
                 return None
-            else:
-                said = [one or other for one, other in zip(said, more, strict=True)]
-        return ("",) * len(rows) if said is None else said
+            said = [one or other for one, other in zip(said, more, strict=True)] if said else more
+        return said or ("",) * rows
 
     def _learn(self, keys: Collection[str]) -> None:
-        """Make a type for objects of these keys."""
+        """Make a type for objects of these keys; those that tell terms are its last members."""
         self._keys_known = len(keys)
-        fit = [key for key in keys if _UNFIT_FOR_A_TYPE.isdisjoint(key)]
-        members = {f"f{i}": key for i, key in enumerate(fit[:_KEYS_MAXIMUM])}
-        columns = {member: column_of(key) for member, key in members.items()}
+        fit = [key for key in keys if _UNFIT_FOR_A_TYPE.isdisjoint(key)][:_KEYS_MAXIMUM]
+        fit.sort(key=lambda key: column_of(key) in _TERMS)
+        columns = list(map(column_of, fit))
+        names = [f"f{index}" for index in range(len(fit))]
+        types = (_TYPE_OF.get(column, _CARRIED) for column in columns)
+        members = [(name, *type_) for name, type_ in zip(names, types, strict=True)]
+        spelling = dict(zip(names, fit, strict=True))
         row = msgspec.defstruct(
-            "Row",
-            [(member, *_TYPE_OF.get(columns[member], _CARRIED)) for member in members],
-            rename=members,
-            forbid_unknown_fields=True,
-            gc=False,
+            "Row", members, rename=spelling, forbid_unknown_fields=True, gc=False
         )
-        self._parse: Callable[[str], _Row] = msgspec.json.Decoder(row).decode
-        self._getters: dict[str | None, list[_Getter]] = {}
-        for member, column in columns.items():
-            self._getters.setdefault(column, []).append(attrgetter(member))
-        terms = [member for member, column in columns.items() if column in _TERMS]
-        self._term_keys = [members[member] for member in terms]
-        self._terms = _all_of(terms)
+        self._parse: Callable[[str], msgspec.Struct] = msgspec.json.Decoder(row).decode
+        self._first_term = sum(column not in _TERMS for column in columns)
+        self._term_keys = fit[self._first_term :]
+        self._places = {
+            column: [index for index, other in enumerate(columns) if other == column]
+            for column in columns
+        }
 
     def _fields(self, terms: Iterable[object]) -> dict[str, object] | None:
         said = zip(self._term_keys, terms, strict=True)
         # Through JSON, so that a tuple is a list again and an object a dict.
         told = gather({key: _decode(_encode(term)) for key, term in said if term is not UNSET})
         return None if told.faults else told.fields
-
-
-def _all_of(members: Sequence[str]) -> Callable[[_Row], tuple[object, ...]]:
-    if len(members) > 1:
-        return attrgetter(*members)
-    return lambda row: tuple(getattr(row, member) for member in members)

@@ -53,7 +53,7 @@ class JsonlRows:
 
     def block(self, lines: Sequence[str], number: int, first_line: int) -> Block | None:
         """See `by_the_block.Reader`."""
-        if any(NUL_ESCAPE in line for line in lines):
+        if any("\\" in line and NUL_ESCAPE in line for line in lines):
             return None
         columns = self._kinds.columns(lines, self._columns)
         return accepted(columns, number, first_line, self._campaign) if columns else None
