@@ -90,7 +90,7 @@ class Measure:
         seconds, calls = self.last.at - self.first.at, self.last.accepted - self.first.accepted
         # A pause between the two would make a quota look small.
         enough = seconds > SECONDS / 2 and calls >= 4  # noqa: PLR2004 - a quarter's precision
-        fenced = enough and self._is_sent
+        fenced = enough and (self._is_sent or seconds < LULL)
         found = calls / seconds if fenced else rate * (1 - self._share)
         return min(max(found, rate / 4), rate)
 
