@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 
 from provisioner.entry import Block, Entry
 from provisioner.job import JobState, Problem
+from provisioner.ledger.checkpoint import put_off
 from provisioner.ledger.clashes import Clash, Known, clash
 from provisioner.ledger.connection import writing
 from provisioner.ledger.reader import SqliteReader
@@ -31,9 +32,14 @@ class SqliteIntake:
     """The Intake port. Entering begins the transaction; leaving without `commit` undoes it."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path | str, campaign: NewCampaign
+        self,
+        connection: sqlite3.Connection,
+        path: Path | str,
+        campaign: NewCampaign,
+        committed: Callable[[], None] | None = None,
     ) -> None:
         self._connection = connection
+        self._committed = committed or _nothing
         self._path = path
         self._campaign = campaign
         self._connectors: set[str] = set()
@@ -111,7 +117,9 @@ class SqliteIntake:
                 layout=_encode(layout).decode(),
                 connectors=json.dumps(sorted(self._connectors)),
             )
-            self._connection.execute("COMMIT")
+            with put_off(self._connection):
+                self._connection.execute("COMMIT")
+            self._committed()
         return next(
             each for each in SqliteReader(self._connection).campaigns() if each.id == self._id
         )
@@ -217,6 +225,10 @@ class SqliteIntake:
             message=f"this job_id was used {where} for another request; "
             "give every job a job_id of its own",
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 def _known(*columns: Any) -> Known:  # noqa: ANN401  # SQLite's columns

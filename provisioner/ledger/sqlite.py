@@ -16,6 +16,7 @@ import msgspec
 from provisioner.errors import CannotWriteError
 from provisioner.job import Attempt, Job, JobState, Outcome, attempt_state_after
 from provisioner.ledger import connection as connections
+from provisioner.ledger.checkpoint import Checkpoint, is_worth_it
 from provisioner.ledger.intake import SqliteIntake
 from provisioner.ledger.lock import LedgerLock
 from provisioner.ledger.reader import SqliteReader
@@ -55,6 +56,7 @@ class SqliteLedger:
         self._claimed_up_to = 0
         self._again: list[int] = []
         self._next_attempt = 1
+        self._checkpoint: Checkpoint | None = None
 
     def __enter__(self) -> Self:
         self._lock.__enter__()
@@ -68,10 +70,16 @@ class SqliteLedger:
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.wait()
         self._connection.close()
         self._lock.__exit__(None, None, None)
         if isinstance(error, sqlite3.Error):
             raise connections.unusable(self._path, error) from error
+
+    def _move_log(self) -> None:
+        if self._checkpoint is None and is_worth_it(self._path):
+            self._checkpoint = Checkpoint(self._path)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -107,7 +115,7 @@ class SqliteLedger:
 
     def begin_intake(self, campaign: NewCampaign) -> SqliteIntake:
         """See Registry."""
-        return SqliteIntake(self._connection, self._path, campaign)
+        return SqliteIntake(self._connection, self._path, campaign, self._move_log)
 
     def failed(self, campaign_id: int, code: str) -> int:
         """See Registry."""
