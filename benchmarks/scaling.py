@@ -83,7 +83,8 @@ def _row(folder: Path, size: Size, url: str) -> str:
 
 def _marginal(folder: Path, size: Size, url: str) -> str:
     """µs of CPU that one more call of this campaign costs; nothing where all were sent."""
-    more = min(size.rows - size.sent - 1, size.sent)
+    # One for the first run, and one that is left to be resumed.
+    more = min(size.rows - size.sent - 2, size.sent)
     if more < 1:
         return ""
     one = _run(folder, url, "--campaign", "jobs", "--limit", "1")
