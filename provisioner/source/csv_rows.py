@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from provisioner.entry import Block, Entry, entry
+from provisioner.entry import Block, Entry
 from provisioner.record import Layout
 from provisioner.source.columns import PARTICIPANTS, TERMS
 from provisioner.source.csv_header import Header
@@ -16,7 +16,8 @@ from provisioner.source.jsonl_fields import Gathered, gather
 from provisioner.source.known_terms import KnownTerms
 from provisioner.source.lines import Lines
 from provisioner.source.problems import NUL, broken_row, damage_of, problems_at, replaced
-from provisioner.source.validation import Accepted, Fault, Validator
+from provisioner.source.validation import Fault, Validator
+from provisioner.source.verdicts import Examiner
 
 _Column: TypeAlias = Sequence[str]
 _encode = msgspec.json.Encoder().encode
@@ -28,7 +29,7 @@ class CsvRows:
 
     def __init__(self, header: Header, validator: Validator, campaign: str | None) -> None:
         self._header = header
-        self._validator = validator
+        self._examiner = Examiner(validator, campaign)
         self._campaign = campaign
         self._width = len(header.names)
         self._others = self._picker((*PARTICIPANTS, "name", "job_id"))
@@ -86,23 +87,7 @@ class CsvRows:
 
     def _examined(self, number: int, line: int, cells: list[str]) -> Entry:
         text = _encode([replaced(cell) for cell in self._kept(cells)]).decode()
-        told = self._told(cells)
-        verdict = self._validator.examine(told.fields)
-        faults = self._damage(cells) + told.faults
-        if isinstance(verdict, Accepted) and not faults:
-            return entry(
-                number,
-                line,
-                text,
-                request=verdict.request,
-                key=verdict.job_id,
-                campaign=self._campaign,
-            )
-        settled = told.settled | {fault.column for fault in faults}
-        if not isinstance(verdict, Accepted):
-            faults += [fault for fault in verdict if fault.column not in settled]
-        problems = problems_at(line, faults, told.labels)
-        return Entry(number=number, line=line, cells=text, problems=problems)
+        return self._examiner.entry(number, line, text, self._told(cells), self._damage(cells))
 
     def _told(self, cells: Sequence[str]) -> Gathered:
         header = self._header

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from provisioner.entry import Block, Entry, entry
+from provisioner.entry import Block, Entry
 from provisioner.errors import InputRefusedError
 from provisioner.record import Layout
 from provisioner.source.columns import is_result_column
@@ -18,9 +18,9 @@ from provisioner.source.problems import (
     NOT_DECODABLE,
     NUL_ESCAPE,
     broken_row,
-    problems_at,
 )
-from provisioner.source.validation import Accepted, Fault, Validator
+from provisioner.source.validation import Fault, Validator
+from provisioner.source.verdicts import Examiner
 
 DEPTH = 64
 """Levels of nesting; what is deeper could not be read again further down a call stack."""
@@ -42,7 +42,7 @@ class JsonlRows:
     """Reads the objects of a file."""
 
     def __init__(self, validator: Validator, campaign: str | None) -> None:
-        self._validator = validator
+        self._examiner = Examiner(validator, campaign)
         self._campaign = campaign
         self._columns: dict[str, None] = {}
         self._kinds = ObjectKinds(validator)
@@ -77,24 +77,9 @@ class JsonlRows:
     def _examined(
         self, number: int, line_number: int, cells: str, own: Mapping[str, object]
     ) -> Entry:
-        gathered = gather(own)
-        verdict = self._validator.examine(gathered.fields)
-        faults = _nul_faults(own, gathered.labels) if NUL_ESCAPE in cells else []
-        faults += gathered.faults
-        if isinstance(verdict, Accepted) and not faults:
-            return entry(
-                number,
-                line_number,
-                cells,
-                request=verdict.request,
-                key=verdict.job_id,
-                campaign=self._campaign,
-            )
-        settled = gathered.settled | {fault.column for fault in faults}
-        if not isinstance(verdict, Accepted):
-            faults += [fault for fault in verdict if fault.column not in settled]
-        problems = problems_at(line_number, faults, gathered.labels)
-        return Entry(number=number, line=line_number, cells=cells, problems=problems)
+        told = gather(own)
+        damage = _nul_faults(own, told.labels) if NUL_ESCAPE in cells else []
+        return self._examiner.entry(number, line_number, cells, told, damage)
 
 
 def _record(line: str) -> dict[str, object]:
